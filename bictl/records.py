@@ -1,0 +1,184 @@
+"""The frozen values that cross stages: records, batches and their manifests, progress."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class Record(Protocol):
+    """One Kafka record, as a consumer delivers it; a tombstone's value is None."""
+
+    @property
+    def offset(self) -> int: ...
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds since the epoch, as the producer or the broker wrote it."""
+        ...
+
+    @property
+    def key(self) -> bytes | None: ...
+    @property
+    def value(self) -> bytes | None: ...
+    @property
+    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+
+
+@dataclass(frozen=True)
+class Topic:
+    """A topic as the broker describes it; `id` is None where the broker has no topic ids."""
+
+    name: str
+    cluster: str
+    id: str | None
+    partitions: tuple[int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Range:
+    """Offsets of one partition, `first` included, `next` not: `0:[115,61443)`."""
+
+    partition: int
+    first: int
+    next: int
+
+    def __len__(self) -> int:
+        return self.next - self.first
+
+    def __str__(self) -> str:
+        return f"{self.partition}:[{self.first},{self.next})"
+
+
+@dataclass(frozen=True)
+class BatchName:
+    """What a batch's object key says: generation, partition and the first offset."""
+
+    generation: str
+    partition: int
+    first: int
+
+    def key(self, prefix: str) -> str:
+        """The object key; it depends on the range's start and never on the clock."""
+        return f"{partition_prefix(prefix, self.generation, self.partition)}batch={self.first:020d}.jsonl.gz"
+
+
+def generation_prefix(prefix: str, generation: str) -> str:
+    """Where a generation's batches are."""
+    return f"{prefix}generation={generation}/"
+
+
+def partition_prefix(prefix: str, generation: str, partition: int) -> str:
+    """Where a partition's batches are, in the order of their offsets."""
+    return f"{generation_prefix(prefix, generation)}partition={partition:05d}/"
+
+
+_BATCH_KEY = re.compile(
+    r"generation=([A-Za-z0-9_-]{1,64})/partition=(\d{5,10})/batch=(\d{20})\.jsonl\.gz"
+)
+
+
+def parse_batch_key(prefix: str, key: str) -> BatchName | None:
+    """The name of the batch behind an object key, or None when the key is not one of ours."""
+    found = _BATCH_KEY.fullmatch(key.removeprefix(prefix)) if key.startswith(prefix) else None
+    if found is None:
+        return None
+    name = BatchName(found[1], int(found[2]), int(found[3]))
+    return name if name.key(prefix) == key else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Manifest:
+    """What a batch covers; it travels as user metadata of the PUT that seals the object.
+
+    `first` and `next` are consumer positions, so legal gaps leave no hole between batches.
+    `sha256` is the hex digest of the object's bytes; timestamps are milliseconds, None when the
+    batch holds no record. `generation_no` orders the generations, whose ids are random.
+    """
+
+    cluster: str
+    topic: str
+    generation: str
+    generation_no: int
+    partition: int
+    first: int
+    next: int
+    records: int
+    tombstones: int
+    sha256: str
+    min_timestamp: int | None
+    max_timestamp: int | None
+    run: str
+    format: str = "jsonl.gz/1"
+
+    @property
+    def range(self) -> Range:
+        """The offsets that the batch answers for."""
+        return Range(self.partition, self.first, self.next)
+
+    @property
+    def name(self) -> BatchName:
+        """The batch's name in the object store."""
+        return BatchName(self.generation, self.partition, self.first)
+
+    def to_metadata(self) -> dict[str, str]:
+        """S3 user metadata: lower-case ASCII keys, text values."""
+        return {
+            f"bictl-{key.replace('_', '-')}": "" if value is None else str(value)
+            for key, value in vars(self).items()
+        }
+
+    @classmethod
+    def from_metadata(cls, metadata: Mapping[str, str]) -> "Manifest":
+        """The manifest behind an object's metadata; ValueError when it is not one."""
+        found = {
+            key.removeprefix("bictl-").replace("-", "_"): value
+            for key, value in metadata.items()
+            if key.startswith("bictl-")
+        }
+        try:
+            manifest = cls(
+                cluster=found["cluster"],
+                topic=found["topic"],
+                generation=found["generation"],
+                generation_no=int(found["generation_no"]),
+                partition=int(found["partition"]),
+                first=int(found["first"]),
+                next=int(found["next"]),
+                records=int(found["records"]),
+                tombstones=int(found["tombstones"]),
+                sha256=found["sha256"],
+                min_timestamp=int(found["min_timestamp"]) if found["min_timestamp"] else None,
+                max_timestamp=int(found["max_timestamp"]) if found["max_timestamp"] else None,
+                run=found["run"],
+                format=found["format"],
+            )
+        except KeyError as missing:
+            raise ValueError(f"the object has no manifest: {missing.args[0]} is missing") from None
+        if not manifest.first < manifest.next or manifest.records > len(manifest.range):
+            raise ValueError(f"the manifest's range {manifest.range} holds {manifest.records} records")
+        return manifest
+
+
+@dataclass(frozen=True, kw_only=True)
+class Progress:
+    """How far a stage is; `total` is None while it is not known."""
+
+    stage: str
+    done: int
+    total: int | None = None
+    unit: str = "records"
+    bytes: int = 0
+    note: str = ""
+
+
+OnProgress = Callable[[Progress], None]
+Stop = Callable[[], bool]
+
+
+def no_progress(progress: Progress) -> None:
+    """For callers that do not watch."""
+
+
+def never_stop() -> bool:
+    """For callers that cannot be interrupted."""
+    return False

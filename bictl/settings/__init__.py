@@ -1,0 +1,34 @@
+"""Settings: defaults < file < environment < flags, every value with its provenance."""
+
+from bictl.settings.load import Override, config_paths, load, state_dir
+from bictl.settings.secret import Secret
+from bictl.settings.values import (
+    Connect,
+    Dbt,
+    Embedding,
+    Ingest,
+    Kafka,
+    Postgres,
+    S3,
+    Settings,
+    Table,
+    Verify,
+)
+
+__all__ = [
+    "S3",
+    "Connect",
+    "Dbt",
+    "Embedding",
+    "Ingest",
+    "Kafka",
+    "Override",
+    "Postgres",
+    "Secret",
+    "Settings",
+    "Table",
+    "Verify",
+    "config_paths",
+    "load",
+    "state_dir",
+]

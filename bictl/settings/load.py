@@ -1,0 +1,258 @@
+"""Reading the settings: which file, which environment, which flag won, and what was misspelt."""
+
+import dataclasses
+import os
+import tomllib
+import typing
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bictl.errors import ConfigError, nearest
+from bictl.settings.secret import Secret
+from bictl.settings.values import PRODUCT, Settings, Table
+
+NOT_SETTINGS = {"BICTL_CONFIG", "BICTL_STATE_DIR", "BICTL_PROFILE", "BICTL_DEBUG"}
+_SECTIONS: dict[str, type] = {
+    name: kind
+    for name, kind in typing.get_type_hints(Settings).items()
+    if dataclasses.is_dataclass(kind) and isinstance(kind, type)
+}
+
+
+@dataclass(frozen=True)
+class Override:
+    """A value from a flag: `section.key`, the value, the flag's own name."""
+
+    key: str
+    value: Any
+    flag: str
+
+
+def state_dir(environment: Mapping[str, str] = os.environ) -> Path:
+    """Where locks, caches, dbt's target and the local stack live."""
+    if chosen := environment.get("BICTL_STATE_DIR"):
+        return Path(chosen).expanduser().absolute()
+    if chosen := environment.get("XDG_STATE_HOME"):
+        return Path(chosen).expanduser().absolute() / "bictl"
+    if os.geteuid() == 0:
+        return Path("/var/lib/bictl")
+    return Path("~/.local/state/bictl").expanduser()
+
+
+def config_paths(environment: Mapping[str, str] = os.environ) -> list[Path]:
+    """The places where a configuration is looked for, nearest first; the first that exists wins."""
+    home = Path(environment.get("XDG_CONFIG_HOME") or "~/.config").expanduser()
+    return [
+        Path("bictl.toml"),
+        home / "bictl" / "config.toml",
+        Path("/etc/bictl/config.toml"),
+    ]
+
+
+def load(
+    *,
+    config: str | None = None,
+    profile: str | None = None,
+    overrides: tuple[Override, ...] = (),
+    environment: Mapping[str, str] = os.environ,
+) -> Settings:
+    """The settings of this run.
+
+    Without any configuration file a running local stack's own one is used. Raises ConfigError,
+    naming file and key, for what cannot be read or is misspelt.
+    """
+    path, local = _find(config or environment.get("BICTL_CONFIG"), environment)
+    layers = _Layers()
+    if path is not None:
+        document = _parse(path)
+        chosen = profile or environment.get("BICTL_PROFILE")
+        profiles = document.pop("profiles", {})
+        layers.add(document, origin=str(path))
+        if chosen:
+            layers.add(_profile(profiles, chosen, path), origin=f"{path} [profiles.{chosen}]")
+    elif profile:
+        raise ConfigError(
+            f"there is no configuration file, so no profile {profile!r}",
+            hint="write one with `bictl config init`",
+        )
+    layers.add_environment(environment)
+    for item in overrides:
+        section, key = item.key.split(".", 1)
+        layers.add({section: {key: item.value}}, origin=item.flag)
+    return layers.settings(
+        path=path, local_stack=local, profile=profile, state_dir=state_dir(environment)
+    )
+
+
+def _find(named: str | None, environment: Mapping[str, str]) -> tuple[Path | None, bool]:
+    if named:
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise ConfigError(
+                f"the configuration file {named} does not exist",
+                hint="correct --config or BICTL_CONFIG, or write one with `bictl config init`",
+            )
+        return path, False
+    for path in config_paths(environment):
+        if path.is_file():
+            return path, False
+    stack = state_dir(environment) / "stack" / "bictl.toml"
+    try:
+        return (stack, True) if stack.is_file() else (None, False)
+    except PermissionError:  # somebody else's stack
+        return None, False
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}", hint="correct the file; `bictl config validate`"
+        ) from None
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+
+
+def _profile(profiles: dict[str, Any], chosen: str, path: Path) -> dict[str, Any]:
+    if chosen not in profiles:
+        shown = ", ".join(nearest(chosen, profiles)) or "none"
+        raise ConfigError(f"{path} has no profile {chosen!r}", hint=f"existing profiles: {shown}")
+    return dict(profiles[chosen])
+
+
+class _Layers:
+    """Values by `section.key`, later layers over earlier ones, each with its origin."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, dict[str, Any]] = {name: {} for name in _SECTIONS}
+        self.tables: dict[str, dict[str, Any]] = {}
+        self.origins: dict[str, str] = {}
+
+    def add(self, document: Mapping[str, Any], *, origin: str) -> None:
+        for section, keys in document.items():
+            if not isinstance(keys, dict):
+                raise ConfigError(
+                    f"{origin}: {section!r} stands outside of a section",
+                    hint=f"sections are {', '.join(_SECTIONS)} and tables.<name>",
+                )
+            if section == "tables":
+                for name, table in keys.items():
+                    self._add_keys(f"tables.{name}", table, Table, origin)
+            elif section in _SECTIONS:
+                self._add_keys(section, keys, _SECTIONS[section], origin)
+            else:
+                _unknown("section", section, [*_SECTIONS, "tables", "profiles"], origin)
+
+    def add_environment(self, environment: Mapping[str, str]) -> None:
+        for variable in sorted(environment):
+            if not variable.startswith("BICTL_") or variable in NOT_SETTINGS:
+                continue
+            words = variable.removeprefix("BICTL_").lower()
+            section, _, key = words.partition("_")
+            if section == "tables":
+                name, _, key = key.partition("_")
+                section = f"tables.{name}"
+            kind = Table if section.startswith("tables.") else _SECTIONS.get(section)
+            if kind is None or not key:
+                _unknown("variable", variable, _variables(), "the environment")
+                continue
+            value = _from_text(environment[variable], _fields(kind).get(key), variable)
+            self._add_keys(section, {key: value}, kind, variable)
+
+    def _add_keys(self, section: str, keys: Any, kind: type, origin: str) -> None:
+        if not isinstance(keys, dict):
+            raise ConfigError(f"{origin}: {section} must be a section of keys")
+        fields = _fields(kind)
+        name = section.removeprefix("tables.")
+        target = self.tables.setdefault(name, {}) if kind is Table else self.values[section]
+        for key, value in keys.items():
+            if key not in fields:
+                _unknown("key", f"{section}.{key}", [f"{section}.{field}" for field in fields], origin)
+            target[key] = _checked(value, fields[key], f"{origin}: {section}.{key}")
+            self.origins[f"{section}.{key}"] = origin
+
+    def settings(
+        self, *, path: Path | None, local_stack: bool, profile: str | None, state_dir: Path
+    ) -> Settings:
+        sections = {name: _build(kind, self.values[name]) for name, kind in _SECTIONS.items()}
+        tables = {}
+        for name, keys in self.tables.items():
+            if "topic" not in keys and name != PRODUCT.name:
+                raise ConfigError(
+                    f"[tables.{name}] has no topic", hint="add topic = \"<the Kafka topic>\""
+                )
+            base = {"topic": PRODUCT.topic, "embed": PRODUCT.embed} if name == PRODUCT.name else {}
+            tables[name] = _build(Table, {**base, **keys, "name": name})
+        found = {"tables": tables} if tables else {}
+        return Settings(
+            **sections,
+            **found,
+            state_dir=state_dir,
+            path=path,
+            profile=profile,
+            local_stack=local_stack,
+            origins=self.origins,
+        )
+
+
+def _fields(kind: type) -> dict[str, Any]:
+    """Every key that a section takes, with its type; secrets also as `_file` and `_command`."""
+    hints = {key: hint for key, hint in typing.get_type_hints(kind).items() if key != "name"}
+    for key in [key for key, hint in hints.items() if hint is Secret]:
+        hints[f"{key}_file"] = hints[f"{key}_command"] = str
+    return hints
+
+
+def _build(kind: type, values: dict[str, Any]) -> Any:
+    plain = dict(values)
+    for key, hint in typing.get_type_hints(kind).items():
+        if hint is Secret:
+            plain[key] = Secret(
+                plain.pop(key, None),
+                file=plain.pop(f"{key}_file", None),
+                command=plain.pop(f"{key}_command", None),
+            )
+    return kind(**plain)
+
+
+def _checked(value: Any, hint: Any, where: str) -> Any:
+    if hint == tuple[str, ...] and isinstance(value, list):
+        value = tuple(value)
+        if all(isinstance(item, str) for item in value):
+            return value
+    wanted = str if hint is Secret else hint
+    plain = typing.get_origin(wanted) or wanted
+    if isinstance(value, plain) and not (plain is int and isinstance(value, bool)):
+        return value
+    names = {str: "a text", int: "a whole number", bool: "true or false", tuple: "a list of texts"}
+    raise ConfigError(
+        f"{where} must be {names.get(plain, plain.__name__)}, got {type(value).__name__}"
+    )
+
+
+def _from_text(text: str, hint: Any, variable: str) -> Any:
+    if hint is int:
+        try:
+            return int(text)
+        except ValueError:
+            raise ConfigError(f"{variable} must be a whole number, got {text!r}") from None
+    if hint is bool:
+        return text.strip().lower() in {"1", "true", "yes", "on"}
+    if hint == tuple[str, ...]:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _variables() -> list[str]:
+    return [
+        f"BICTL_{name}_{key}".upper() for name, kind in _SECTIONS.items() for key in _fields(kind)
+    ]
+
+
+def _unknown(kind: str, name: str, existing: list[str], origin: str) -> typing.NoReturn:
+    raise ConfigError(
+        f"{origin}: unknown {kind} {name!r}", hint=f"did you mean {nearest(name, existing)[0]!r}?"
+    )

@@ -1,0 +1,70 @@
+"""A value that is used and never shown: its text is `***` wherever it is printed."""
+
+import shlex
+import subprocess
+from pathlib import Path
+
+from bictl.errors import ConfigError
+
+
+class Secret:
+    """A password given directly, by a file or by a command; read when it is first needed."""
+
+    def __init__(
+        self, value: str | None = None, *, file: str | None = None, command: str | None = None
+    ) -> None:
+        self._value, self._file, self._command = value, file, command
+
+    def __bool__(self) -> bool:
+        return bool(self._value or self._file or self._command)
+
+    def __repr__(self) -> str:
+        return "***" if self else "-"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and vars(self) == vars(other)
+
+    def __hash__(self) -> int:
+        return hash((self._value, self._file, self._command))
+
+    def reveal(self) -> str | None:
+        """The secret itself, or None when nothing is configured.
+
+        Raises ConfigError when the file cannot be read or the command fails.
+        """
+        if self._value is None and self._file:
+            self._value = _read(self._file)
+        if self._value is None and self._command:
+            self._value = _run(self._command)
+        return self._value
+
+
+def _read(file: str) -> str:
+    path = Path(file).expanduser()
+    try:
+        if path.stat().st_mode & 0o007:
+            raise ConfigError(
+                f"{file} holds a secret and every user can read it", hint=f"chmod 600 {file}"
+            )
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the secret's file {file}: {error.strerror}",
+            hint="create the file with mode 0600, or correct its path in the configuration",
+        ) from None
+
+
+def _run(command: str) -> str:
+    try:
+        answer = subprocess.run(
+            shlex.split(command), capture_output=True, text=True, timeout=30, check=True
+        )
+    except (OSError, ValueError, subprocess.SubprocessError) as error:
+        program = (command.split() or [""])[0]
+        raise ConfigError(
+            f"the secret's command {program!r} failed ({type(error).__name__})",
+            hint="run the command by hand: it must print the secret and exit 0",
+        ) from None
+    return answer.stdout.rstrip("\r\n")

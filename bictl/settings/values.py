@@ -1,0 +1,196 @@
+"""The settings as frozen values: a section is a dataclass, a key is a field, a default is a default.
+
+A field of type Secret also takes `<key>_file` and `<key>_command`.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bictl.errors import ConfigError, NotFound
+from bictl.settings.secret import Secret
+
+TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
+SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Kafka:
+    """`[kafka]`. `end_offsets` says how the end of a partition is learned: `list` asks the broker
+    (ListOffsets), `fetch` reads on until nothing comes (for brokers whose answer is too low)."""
+
+    bootstrap_servers: str = "localhost:9092"
+    security_protocol: str = "PLAINTEXT"
+    sasl_mechanism: str = ""
+    sasl_username: str = ""
+    sasl_password: Secret = Secret()
+    ssl_cafile: str = ""
+    ssl_certfile: str = ""
+    ssl_keyfile: str = ""
+    group: str = "bictl"
+    end_offsets: str = "list"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connect:
+    """`[connect]`. Without a url, source and connector are out of scope."""
+
+    url: str = ""
+    username: str = ""
+    password: Secret = Secret()
+    connector: str = "sqlserver-product-connector"
+
+
+@dataclass(frozen=True, kw_only=True)
+class S3:
+    """`[s3]`. Without keys the AWS credential chain applies."""
+
+    endpoint_url: str = "http://localhost:9000"
+    region: str = "us-east-1"
+    bucket: str = "cord-raw"
+    access_key_id: str = ""
+    secret_access_key: Secret = Secret()
+    ca_file: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Postgres:
+    """`[postgres]`. Without a password libpq's passfile applies."""
+
+    host: str = "localhost"
+    port: int = 5433
+    dbname: str = "analytics"
+    user: str = "analytics"
+    password: Secret = Secret()
+    sslmode: str = ""
+    sslrootcert: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ingest:
+    """`[ingest]`. A batch is sealed at whichever limit it meets first; bytes are uncompressed."""
+
+    batch_records: int = 20_000
+    batch_bytes: int = 128 * 1024 * 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class Dbt:
+    """`[dbt]`. Without a project_dir the shipped project is used."""
+
+    project_dir: str = ""
+    target_schema: str = "staging"
+    threads: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Embedding:
+    """`[embedding]`. Engines: `onnx` (the packaged model, CPU), `sentence-transformers`."""
+
+    model: str = "sentence-transformers/all-MiniLM-L6-v2"
+    engine: str = "onnx"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Verify:
+    """`[verify]`. Records younger than `max_lag` seconds may still be in flight."""
+
+    max_lag: int = 300
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """`[tables.<name>]`: one source table's way through every layer.
+
+    `key` are the source's key columns, `id` the staging column that holds the key,
+    `embed` the staging columns whose text is embedded.
+    """
+
+    name: str
+    topic: str
+    prefix: str = ""
+    bronze: str = ""
+    staging: str = ""
+    key: tuple[str, ...] = ("ID",)
+    id: str = ""
+    embed: tuple[str, ...] = ()
+    embeddings: str = ""
+    expect_empty: bool = False
+
+    def __post_init__(self) -> None:
+        defaults = {
+            "prefix": f"{self.name}/raw/",
+            "bronze": f"bronze.{self.name}_cdc",
+            "staging": f"stg_{self.name}",
+            "id": f"{self.name}_id",
+            "embeddings": f"analytics_features.{self.name}_embeddings",
+        }
+        for key, value in defaults.items():
+            if not getattr(self, key):
+                object.__setattr__(self, key, value)
+        self._check()
+
+    def _check(self) -> None:
+        where = f"[tables.{self.name}]"
+        if not TOPIC_NAME.fullmatch(self.topic):
+            raise ConfigError(f"{where} topic {self.topic!r} is not a legal topic name")
+        if not re.fullmatch(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/", self.prefix):
+            raise ConfigError(
+                f"{where} prefix {self.prefix!r} is not a key prefix",
+                hint="use letters, digits, '.', '_', '-' between slashes, and end with a slash",
+            )
+        for key in ("bronze", "embeddings"):
+            parts = getattr(self, key).split(".")
+            if len(parts) != 2 or not all(SQL_NAME.fullmatch(part) for part in parts):
+                raise ConfigError(
+                    f"{where} {key} {getattr(self, key)!r} is not schema.table",
+                    hint="use plain names, e.g. bronze.product_cdc",
+                )
+        for name in (self.staging, self.id, *self.embed):
+            if not SQL_NAME.fullmatch(name):
+                raise ConfigError(f"{where} {name!r} is not a plain SQL name")
+
+
+PRODUCT = Table(
+    name="product",
+    topic="cord.ConcordDb.dbo.Product",
+    embed=("name", "vendor_code", "description"),
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """All sections; `origins` maps `section.key` to where its value came from."""
+
+    kafka: Kafka = field(default_factory=Kafka)
+    connect: Connect = field(default_factory=Connect)
+    s3: S3 = field(default_factory=S3)
+    postgres: Postgres = field(default_factory=Postgres)
+    ingest: Ingest = field(default_factory=Ingest)
+    dbt: Dbt = field(default_factory=Dbt)
+    embedding: Embedding = field(default_factory=Embedding)
+    verify: Verify = field(default_factory=Verify)
+    tables: dict[str, Table] = field(default_factory=lambda: {"product": PRODUCT})
+    state_dir: Path = Path("~/.local/state/bictl")
+    path: Path | None = None
+    profile: str | None = None
+    local_stack: bool = False
+    origins: dict[str, str] = field(default_factory=dict)
+
+    def table(self, name: str) -> Table:
+        """The table of that name; NotFound lists the configured ones, nearest first."""
+        if name not in self.tables:
+            raise NotFound("table", name, existing=self.tables, where="in the configuration")
+        return self.tables[name]
+
+    def table_of_topic(self, topic: str) -> Table:
+        """The table that is fed by `topic`."""
+        for table in self.tables.values():
+            if table.topic == topic:
+                return table
+        raise NotFound(
+            "topic",
+            topic,
+            existing=[table.topic for table in self.tables.values()],
+            where="in the configuration's tables",
+        )

@@ -1,0 +1,192 @@
+"""The bytes of one record: its line in a batch, and its envelope split without re-serialising.
+
+A line is one JSON object: topic, partition, offset, timestamp, key, value, headers. Key and value
+are the original bytes inline when they are JSON on one line, else `key_b64` / `value_b64` hold them
+in base64; a Kafka null is `null`, so the JSON text `null` itself travels as base64. A header is
+`[name, base64 | null]`. Lines end with `\\n` and are split on that byte only.
+"""
+
+import base64
+import binascii
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import orjson
+
+from bictl.records import Record
+
+_HEAD = re.compile(
+    rb'\{"topic":"([A-Za-z0-9._-]{1,249})","partition":(\d{1,10}),"offset":(\d{1,19}),'
+    rb'"timestamp":(-?\d{1,19}),'
+)
+_SCHEMA, _PAYLOAD, _HEADERS = b'{"schema":', b',"payload":', b',"headers":'
+
+
+class Line(NamedTuple):
+    """One parsed line; key and value are the original bytes."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes | None]]
+
+
+class EnvelopeSplitter:
+    """Takes the inline schema off a wrapped envelope, remembering the schemas it has seen.
+
+    The schema is the same bytes in every record of one table version, so it is looked at once.
+    """
+
+    def __init__(self) -> None:
+        self._head = b"\0"  # `{"schema":…,` of the newest schema: no JSON starts with NUL
+        self._schema = b""
+
+    def split(self, envelope: bytes) -> tuple[bytes | None, bytes]:
+        """(schema, `{"payload":…}`) of a wrapped envelope; (None, envelope) of any other shape.
+
+        The two parts hold every byte but the schema's name: `{"schema":` + schema + `,` + rest[1:].
+        """
+        if not envelope.startswith(self._head) and not self._learn(envelope):
+            return None, envelope
+        return self._schema, b"{" + envelope[len(self._head) :]
+
+    def is_json_line(self, raw: bytes) -> bool:
+        """Whether the bytes are JSON on one line, so that they may be pasted into one."""
+        rest = self.split(raw)[1]
+        if b"\n" in rest or b"\r" in rest or raw == b"null":
+            return False
+        return _is_json(rest)
+
+    def _learn(self, envelope: bytes) -> bool:
+        if not envelope.startswith(_SCHEMA):
+            return False
+        end = envelope.find(_PAYLOAD)
+        while end >= 0:  # the first cut that leaves whole JSON is the member's end
+            schema = envelope[len(_SCHEMA) : end]
+            if schema.startswith(b"{") and _is_json(schema):
+                if b"\n" in schema or b"\r" in schema:
+                    return False
+                self._head, self._schema = envelope[: end + 1], schema
+                return True
+            end = envelope.find(_PAYLOAD, end + 1)
+        return False
+
+
+class LineEncoder:
+    """Writes the records of one partition as lines."""
+
+    def __init__(self, topic: str, partition: int) -> None:
+        self._head = b'{"topic":"%b","partition":%d,"offset":' % (topic.encode(), partition)
+        self._keys, self._values = EnvelopeSplitter(), EnvelopeSplitter()
+
+    def encode(self, record: Record) -> bytes:
+        """The record's line, its `\\n` included."""
+        return b'%b%d,"timestamp":%d,%b,%b,"headers":%b}\n' % (
+            self._head,
+            record.offset,
+            record.timestamp,
+            _member(b"key", record.key, self._keys),
+            _member(b"value", record.value, self._values),
+            _headers(record.headers),
+        )
+
+
+def parse_line(line: bytes) -> Line:
+    """The record behind a line without its `\\n`; ValueError says what is wrong with it."""
+    head = _HEAD.match(line)
+    headers_at = line.rfind(_HEADERS)
+    if head is None or headers_at < 0 or not line.endswith(b"}"):
+        raise ValueError("the line is not a record: it must start with topic and end with headers")
+    key, value_at = _key(line, head.end())
+    value = _value(line[value_at:headers_at])
+    topic, partition, offset, timestamp = head.groups()
+    return Line(
+        topic.decode(),
+        int(partition),
+        int(offset),
+        int(timestamp),
+        key,
+        value,
+        _parse_headers(line[headers_at + len(_HEADERS) : -1]),
+    )
+
+
+def _member(name: bytes, raw: bytes | None, splitter: EnvelopeSplitter) -> bytes:
+    if raw is None:
+        return b'"%b":null' % name
+    if splitter.is_json_line(raw):
+        return b'"%b":%b' % (name, raw)
+    return b'"%b_b64":"%b"' % (name, base64.b64encode(raw))
+
+
+def _headers(headers: Sequence[tuple[str, bytes | None]]) -> bytes:
+    if not headers:
+        return b"[]"
+    return orjson.dumps(
+        [
+            [name, None if value is None else base64.b64encode(value).decode()]
+            for name, value in headers
+        ]
+    )
+
+
+def _key(line: bytes, start: int) -> tuple[bytes | None, int]:
+    """The key, and where the value's member starts (behind the comma)."""
+    if line.startswith(b'"key_b64":"', start):
+        start += len(b'"key_b64":"')
+        end = line.find(b'"', start)
+        if end < 0 or not line.startswith(b',"value', end + 1):
+            raise ValueError("the line's key_b64 has no end")
+        return _from_base64(line[start:end]), end + 2
+    if not line.startswith(b'"key":', start):
+        raise ValueError("the line has no key")
+    start += len(b'"key":')
+    end = line.find(b',"value', start)
+    while end >= 0:  # a key may itself hold a member of that name: the cut must leave whole JSON
+        key = line[start:end]
+        if key == b"null":
+            return None, end + 1
+        if _is_json(key):
+            return key, end + 1
+        end = line.find(b',"value', end + 1)
+    raise ValueError("the line's key has no end")
+
+
+def _value(member: bytes) -> bytes | None:
+    if member.startswith(b'"value":'):
+        value = member[len(b'"value":') :]
+        return None if value == b"null" else value
+    if member.startswith(b'"value_b64":"') and member.endswith(b'"'):
+        return _from_base64(member[len(b'"value_b64":"') : -1])
+    raise ValueError("the line has no value")
+
+
+def _parse_headers(text: bytes) -> Sequence[tuple[str, bytes | None]]:
+    if text == b"[]":
+        return ()
+    try:
+        return tuple(
+            (str(name), None if value is None else _from_base64(value.encode()))
+            for name, value in orjson.loads(text)
+        )
+    except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
+        raise ValueError(f"the line's headers are not a list of pairs: {error}") from None
+
+
+def _from_base64(text: bytes) -> bytes:
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error as error:
+        raise ValueError(f"the line's base64 is broken: {error}") from None
+
+
+def _is_json(raw: bytes) -> bool:
+    try:
+        orjson.loads(raw)
+    except orjson.JSONDecodeError:
+        return False
+    return True
