@@ -10,18 +10,29 @@ class Record(Protocol):
     """One Kafka record, as a consumer delivers it; a tombstone's value is None."""
 
     @property
-    def offset(self) -> int: ...
+    def offset(self) -> int:
+        """Its place in the partition."""
+        ...
+
     @property
     def timestamp(self) -> int:
         """Milliseconds since the epoch, as the producer or the broker wrote it."""
         ...
 
     @property
-    def key(self) -> bytes | None: ...
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+        ...
+
     @property
-    def value(self) -> bytes | None: ...
+    def value(self) -> bytes | None:
+        """The value's bytes; None is a tombstone."""
+        ...
+
     @property
-    def headers(self) -> Sequence[tuple[str, bytes | None]]: ...
+    def headers(self) -> Sequence[tuple[str, bytes | None]]:
+        """Names and bytes, in the order of the record."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -59,7 +70,8 @@ class BatchName:
 
     def key(self, prefix: str) -> str:
         """The object key; it depends on the range's start and never on the clock."""
-        return f"{partition_prefix(prefix, self.generation, self.partition)}batch={self.first:020d}.jsonl.gz"
+        folder = partition_prefix(prefix, self.generation, self.partition)
+        return f"{folder}batch={self.first:020d}.jsonl.gz"
 
 
 def generation_prefix(prefix: str, generation: str) -> str:
@@ -155,7 +167,9 @@ class Manifest:
         except KeyError as missing:
             raise ValueError(f"the object has no manifest: {missing.args[0]} is missing") from None
         if not manifest.first < manifest.next or manifest.records > len(manifest.range):
-            raise ValueError(f"the manifest's range {manifest.range} holds {manifest.records} records")
+            raise ValueError(
+                f"the manifest's range {manifest.range} holds {manifest.records} records"
+            )
         return manifest
 
 

@@ -3,13 +3,13 @@
 from bictl.settings.load import Override, config_paths, load, state_dir
 from bictl.settings.secret import Secret
 from bictl.settings.values import (
+    S3,
     Connect,
     Dbt,
     Embedding,
     Ingest,
     Kafka,
     Postgres,
-    S3,
     Settings,
     Table,
     Verify,

@@ -170,7 +170,9 @@ class _Layers:
         target = self.tables.setdefault(name, {}) if kind is Table else self.values[section]
         for key, value in keys.items():
             if key not in fields:
-                _unknown("key", f"{section}.{key}", [f"{section}.{field}" for field in fields], origin)
+                _unknown(
+                    "key", f"{section}.{key}", [f"{section}.{field}" for field in fields], origin
+                )
             target[key] = _checked(value, fields[key], f"{origin}: {section}.{key}")
             self.origins[f"{section}.{key}"] = origin
 
@@ -182,7 +184,7 @@ class _Layers:
         for name, keys in self.tables.items():
             if "topic" not in keys and name != PRODUCT.name:
                 raise ConfigError(
-                    f"[tables.{name}] has no topic", hint="add topic = \"<the Kafka topic>\""
+                    f"[tables.{name}] has no topic", hint='add topic = "<the Kafka topic>"'
                 )
             base = {"topic": PRODUCT.topic, "embed": PRODUCT.embed} if name == PRODUCT.name else {}
             tables[name] = _build(Table, {**base, **keys, "name": name})

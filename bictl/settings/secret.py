@@ -29,6 +29,20 @@ class Secret:
     def __hash__(self) -> int:
         return hash((self._value, self._file, self._command))
 
+    @property
+    def source(self) -> str:
+        """Where the secret comes from, in words; never the secret."""
+        if self._file:
+            return f"from the file {self._file}"
+        if self._command:
+            return f"from the command {(self._command.split() or [''])[0]!r}"
+        return "a value in the configuration or environment" if self._value else "not configured"
+
+    @property
+    def known(self) -> str | None:
+        """The secret if it has been read already: for those who take it out of a text."""
+        return self._value
+
     def reveal(self) -> str | None:
         """The secret itself, or None when nothing is configured.
 
@@ -68,3 +82,6 @@ def _run(command: str) -> str:
             hint="run the command by hand: it must print the secret and exit 0",
         ) from None
     return answer.stdout.rstrip("\r\n")
+
+
+NO_SECRET = Secret()

@@ -1,4 +1,4 @@
-"""The settings as frozen values: a section is a dataclass, a key is a field, a default is a default.
+"""The settings as frozen values: a section is a dataclass, a key is a field.
 
 A field of type Secret also takes `<key>_file` and `<key>_command`.
 """
@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bictl.errors import ConfigError, NotFound
-from bictl.settings.secret import Secret
+from bictl.settings.secret import NO_SECRET, Secret
 
 TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
 SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
@@ -23,7 +23,7 @@ class Kafka:
     security_protocol: str = "PLAINTEXT"
     sasl_mechanism: str = ""
     sasl_username: str = ""
-    sasl_password: Secret = Secret()
+    sasl_password: Secret = NO_SECRET
     ssl_cafile: str = ""
     ssl_certfile: str = ""
     ssl_keyfile: str = ""
@@ -37,7 +37,7 @@ class Connect:
 
     url: str = ""
     username: str = ""
-    password: Secret = Secret()
+    password: Secret = NO_SECRET
     connector: str = "sqlserver-product-connector"
 
 
@@ -49,7 +49,7 @@ class S3:
     region: str = "us-east-1"
     bucket: str = "cord-raw"
     access_key_id: str = ""
-    secret_access_key: Secret = Secret()
+    secret_access_key: Secret = NO_SECRET
     ca_file: str = ""
 
 
@@ -61,7 +61,7 @@ class Postgres:
     port: int = 5433
     dbname: str = "analytics"
     user: str = "analytics"
-    password: Secret = Secret()
+    password: Secret = NO_SECRET
     sslmode: str = ""
     sslrootcert: str = ""
 
@@ -81,6 +81,11 @@ class Dbt:
     project_dir: str = ""
     target_schema: str = "staging"
     threads: int = 2
+
+    @property
+    def view_schema(self) -> str:
+        """Where dbt puts the staging views: its target schema, then the project's `+schema`."""
+        return f"{self.target_schema}_staging"
 
 
 @dataclass(frozen=True, kw_only=True)

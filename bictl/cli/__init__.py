@@ -1,0 +1,1 @@
+"""The terminal: one small file a command; `render` alone knows rich."""

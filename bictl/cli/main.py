@@ -1,0 +1,108 @@
+"""The entry point: runs the command tree and turns every ending into words and an exit code."""
+
+import os
+import sys
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from typer.exceptions import Abort, TyperException
+
+from bictl.cli.app import Options, app
+from bictl.errors import BictlError, exit_code_of
+
+
+def main() -> NoReturn:
+    """`bictl …`; the exit codes are those of bictl.errors and the README."""
+    code = _run(sys.argv[1:])
+    with suppress(BrokenPipeError):
+        _flush()
+        sys.exit(code)
+    _leave_closed_pipe(code)
+
+
+def _run(arguments: list[str]) -> int:
+    options = Options()
+    try:
+        result = app(arguments, prog_name="bictl", standalone_mode=False, obj=options)
+        return result if isinstance(result, int) else 0
+    except BrokenPipeError:
+        _leave_closed_pipe(0)
+    except Exception as error:
+        return _explain(error, _options_of(arguments))
+    except KeyboardInterrupt:
+        return 130
+
+
+def _explain(error: Exception, options: Options) -> int:
+    from bictl.cli.render import Screen
+
+    screen = Screen(options)
+    if options.debug:
+        import traceback
+
+        traceback.print_exception(error)
+    if isinstance(error, BictlError):
+        screen.error(error.message, error.hint)
+        return _nagios_or(exit_code_of(error), options, error.message)
+    if isinstance(error, Abort):
+        screen.error("stopped before anything was changed", None)
+        return 130
+    if isinstance(error, TyperException):
+        return _usage(error, screen, options)
+    return _crash(error, screen, options)
+
+
+def _usage(error: Any, screen: Any, options: Options) -> int:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context else "bictl"
+    if type(error).__name__ == "NoArgsIsHelpError":
+        sys.stdout.write(f"{error.format_message()}\n")
+        return 0
+    screen.error(error.format_message().rstrip("."), f"`{command} --help` shows how it is used")
+    return _nagios_or(2, options, error.format_message())
+
+
+def _crash(error: Exception, screen: Any, options: Options) -> int:
+    from bictl.ops.runs import crash_report
+    from bictl.settings import state_dir
+
+    report = crash_report(error, state_dir())
+    screen.error(
+        f"this is a bug in bictl: {type(error).__name__}",
+        f"the report is {report}; --debug shows the traceback",
+    )
+    return _nagios_or(1, options, f"bictl crashed: {type(error).__name__}")
+
+
+def _nagios_or(code: int, options: Options, message: str) -> int:
+    """A monitor gets UNKNOWN for whatever is not a verdict."""
+    if options.output != "nagios":
+        return code
+    sys.stdout.write(f"BICTL UNKNOWN - {message}\n")
+    return 3
+
+
+def _options_of(arguments: list[str]) -> Options:
+    """The few options that matter once parsing or the command has failed."""
+    found = Options(debug="--debug" in arguments or bool(os.environ.get("BICTL_DEBUG")))
+    found.color = "--no-color" not in arguments
+    for index, word in enumerate(arguments):
+        if word in ("-o", "--output") and arguments[index + 1 : index + 2] == ["nagios"]:
+            found.output = "nagios"
+        if word in ("-onagios", "--output=nagios"):
+            found.output = "nagios"
+    return found
+
+
+def _flush() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+
+
+def _leave_closed_pipe(code: int) -> NoReturn:
+    """Whoever read our output has gone: nothing is wrong, and nothing more can be said."""
+    devnull = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        with suppress(OSError):
+            os.dup2(devnull, stream)
+    os._exit(code)

@@ -1,0 +1,257 @@
+"""The screen: results on stdout, narration on stderr. Nothing else in bictl knows rich."""
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from bictl.cli.app import Options
+from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv, inert
+from bictl.records import OnProgress, Progress, no_progress
+
+if TYPE_CHECKING:
+    from rich.console import Console
+    from rich.text import Text
+
+STATE_STYLES = {
+    "ok": "green",
+    "warn": "yellow",
+    "fail": "bold red",
+    "unknown": "magenta",
+    "in flight": "cyan",
+}
+PROGRESS_EVERY = 30.0  # seconds between the lines of a run without a terminal
+
+
+class Screen:
+    """Where a run writes; one per process."""
+
+    def __init__(self, options: Options) -> None:
+        self._options = options
+        self._latest: Progress | None = None
+        self._show_progress: Callable[[], None] | None = None
+
+    @property
+    def format(self) -> str:
+        """The form of the result: as asked for, else a table on a terminal and tsv elsewhere."""
+        return self._options.output or ("table" if sys.stdout.isatty() else "tsv")
+
+    def show(self, view: View) -> None:
+        """The result, on stdout."""
+        form = self.format
+        if form == "json":
+            self.write(as_json(view))
+        elif form == "jsonl":
+            for line in as_jsonl(view):
+                self.write(line)
+        elif form == "tsv":
+            for line in as_tsv(view):
+                self.write(line)
+        else:
+            self._console(sys.stdout).print(_table(view))
+
+    def done(self, view: View, sentence: str) -> None:
+        """A stage's result and what it changed; silent with -q, unless a format was asked for."""
+        if not self._options.quiet or self._options.output:
+            self.show(view)
+        self.say(sentence)
+
+    def write(self, line: str) -> None:
+        """A line of the result as it is."""
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+    def say(self, sentence: str, *, style: str = "") -> None:
+        """Narration, on stderr; silent with -q."""
+        if not self._options.quiet:
+            self._narrate(sentence, style)
+
+    def detail(self, sentence: str) -> None:
+        """Narration for -v."""
+        if self._options.verbose:
+            self._narrate(sentence, "dim")
+
+    def warn(self, sentence: str) -> None:
+        """What a person should look at, even with -q."""
+        self._narrate(f"warning: {sentence}", "yellow")
+
+    def error(self, message: str, hint: str | None) -> None:
+        """`error: …` and `hint: …`."""
+        self._narrate(f"error: {message}", "bold red")
+        if hint:
+            self._narrate(f"hint: {hint}", "cyan")
+
+    @contextmanager
+    def progress(self) -> Iterator[OnProgress]:
+        """Progress on stderr: a bar on a terminal, a line every 30 s elsewhere."""
+        if self._options.quiet or not self._options.progress:
+            yield no_progress
+        elif sys.stderr.isatty():
+            with self._bars() as on_progress:
+                yield on_progress
+        else:
+            yield self._lines()
+
+    def progress_line(self) -> None:
+        """One line of where the run is now (SIGUSR1)."""
+        if self._latest:
+            self._narrate(_progress_text(self._latest), "")
+        else:
+            self._narrate("nothing has been reported yet", "")
+
+    def _lines(self) -> OnProgress:
+        said = time.monotonic()
+
+        def on_progress(progress: Progress) -> None:
+            nonlocal said
+            self._latest = progress
+            if time.monotonic() - said >= PROGRESS_EVERY:
+                said = time.monotonic()
+                self._narrate(_progress_text(progress), "")
+
+        return on_progress
+
+    @contextmanager
+    def _bars(self) -> Iterator[OnProgress]:
+        from rich.progress import (
+            BarColumn,
+            MofNCompleteColumn,
+            SpinnerColumn,
+            TextColumn,
+            TimeRemainingColumn,
+        )
+        from rich.progress import Progress as Bars
+
+        bars = Bars(
+            SpinnerColumn(finished_text="✓"),
+            TextColumn("{task.description:<12}", markup=False),
+            BarColumn(bar_width=24),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[rate]}", markup=False, style="dim"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[note]}", markup=False, style="dim"),
+            console=self._console(sys.stderr),
+            transient=True,
+        )
+        tasks: dict[str, Any] = {}
+        started: dict[str, float] = {}
+
+        def on_progress(progress: Progress) -> None:
+            self._latest = progress
+            name = progress.stage
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=progress.total, rate="", note="")
+                started[name] = time.monotonic()
+            bars.update(
+                tasks[name],
+                completed=progress.done,
+                total=progress.total,
+                rate=_rate(progress, time.monotonic() - started[name]),
+                note=inert(progress.note)[:60],
+            )
+
+        with bars:
+            yield on_progress
+
+    def _narrate(self, sentence: str, style: str) -> None:
+        with suppress(BrokenPipeError):
+            self._console(sys.stderr).print(_text(sentence, style), soft_wrap=True)
+
+    def _console(self, stream: Any) -> "Console":
+        from rich.console import Console
+
+        return Console(
+            file=stream,
+            no_color=None if self._options.color else True,
+            highlight=False,
+            markup=False,
+            emoji=False,
+            soft_wrap=False,
+        )
+
+
+def _text(sentence: str, style: str = "") -> "Text":
+    from rich.text import Text
+
+    return Text("\n".join(inert(line) for line in sentence.split("\n")), style=style)
+
+
+def _table(view: View) -> Any:
+    from rich import box
+    from rich.table import Table
+
+    table = Table(
+        box=box.SIMPLE_HEAD,
+        title=view.title or None,
+        title_justify="left",
+        title_style="bold",
+        pad_edge=False,
+    )
+    shown = [column for column in view.columns if not column.wide]
+    for column in shown:
+        right = column.kind in {"count", "bytes", "seconds"}
+        table.add_column(
+            column.title or column.key.replace("_", " "),
+            justify="right" if right else "left",
+            overflow="fold",
+            no_wrap=right or column.kind == "state",
+        )
+    for row in view.rows:
+        table.add_row(*(_shown(row.get(column.key), column) for column in shown))
+    return table
+
+
+def _shown(value: Any, column: Column) -> "Text":
+    if value is None:
+        return _text("-", "dim")
+    if column.kind == "state":
+        return _text(str(value), STATE_STYLES.get(str(value), ""))
+    return _text(_words(value, column.kind))
+
+
+def _words(value: Any, kind: str) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, (list, tuple)):
+        return ", ".join(str(item) for item in value)
+    by_kind: dict[str, Callable[[Any], str]] = {
+        "count": "{:,}".format,
+        "bytes": size,
+        "seconds": "{:.1f} s".format,
+        "time": ago,
+    }
+    return by_kind.get(kind, str)(value)
+
+
+def size(count: int) -> str:
+    """Bytes for people: `12.3 MB`."""
+    number = float(count)
+    for unit in ("B", "kB", "MB", "GB"):
+        if number < 1000:
+            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
+        number /= 1000
+    return f"{number:.1f} TB"
+
+
+def ago(moment: datetime) -> str:
+    """A time for people: `3 min ago`."""
+    seconds = (datetime.now(UTC) - moment).total_seconds()
+    for length, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit} ago"
+    return "just now" if seconds < 10 else f"{seconds:.0f} s ago"
+
+
+def _rate(progress: Progress, seconds: float) -> str:
+    if seconds < 0.5 or not progress.done:
+        return ""
+    rate = f"{progress.done / seconds:,.0f} {progress.unit}/s"
+    return f"{rate}, {size(int(progress.bytes / seconds))}/s" if progress.bytes else rate
+
+
+def _progress_text(progress: Progress) -> str:
+    total = f"/{progress.total:,}" if progress.total is not None else ""
+    note = f" ({progress.note})" if progress.note else ""
+    return f"{progress.stage}: {progress.done:,}{total} {progress.unit}{note}"

@@ -1,0 +1,152 @@
+"""What a command works with: its settings, clients, screen, signals and deadline."""
+
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bictl.cli.app import Options, options
+from bictl.cli.render import Screen
+from bictl.errors import Interrupted, TimedOut, UsageError
+
+if TYPE_CHECKING:
+    from bictl.clients import Clients
+    from bictl.ops.signals import StopFlag
+    from bictl.pipeline import Work
+    from bictl.records import OnProgress
+    from bictl.settings import Settings, Table
+
+GRACE = 5.0  # seconds between asking a run to stop at its deadline and ending it
+
+
+class Session:
+    """One command's surroundings; opened by `session(context)`."""
+
+    def __init__(self, options: Options, stop: "StopFlag", run_id: str) -> None:
+        self.options, self.screen, self.stop, self.run_id = options, Screen(options), stop, run_id
+        self._stack = ExitStack()
+        self._settings: Settings | None = None
+        self._clients: Clients | None = None
+
+    @property
+    def settings(self) -> "Settings":
+        """The settings, read once; says when they are a local stack's."""
+        if self._settings is None:
+            from bictl.settings import load
+
+            self._settings = load(config=self.options.config, profile=self.options.profile)
+            if self._settings.local_stack:
+                self.screen.detail(
+                    f"no configuration: using the local stack, {self._settings.path}"
+                )
+        return self._settings
+
+    @property
+    def clients(self) -> "Clients":
+        """The services; each is opened when it is first used."""
+        if self._clients is None:
+            from bictl.clients import Clients
+
+            timeout = min(30.0, self.options.timeout or 30.0)
+            self._clients = self._stack.enter_context(Clients(self.settings, timeout=timeout))
+        return self._clients
+
+    def tables(self, table: str | None, topic: str | None = None) -> list["Table"]:
+        """The tables that a command is about: the named one, else all of them."""
+        if table and topic:
+            raise UsageError("--table and --topic name the same thing twice", hint="give one")
+        if topic:
+            return [self.settings.table_of_topic(topic)]
+        return [self.settings.table(table)] if table else list(self.settings.tables.values())
+
+    def one_table(self, table: str | None) -> "Table":
+        """The table that a command is about, where it can be only one."""
+        found = self.tables(table)
+        if len(found) > 1:
+            names = ", ".join(item.name for item in found)
+            raise UsageError(f"there are several tables: {names}", hint="name one with --table")
+        return found[0]
+
+    def work(self, on_progress: "OnProgress", *, lock_wait: float = 0.0) -> "Work":
+        """What the pipeline's stages work with."""
+        from bictl.pipeline import Work
+
+        return Work(
+            clients=self.clients,
+            settings=self.settings,
+            run=self.run_id,
+            lock_wait=lock_wait,
+            on_progress=on_progress,
+            stop=self.stop,
+        )
+
+    def close(self) -> None:
+        """Closes the services."""
+        self._stack.close()
+
+
+@contextmanager
+def session(context: Any) -> Iterator[Session]:
+    """The surroundings of one command: logs, signals, deadline; everything is closed behind it.
+
+    Raises Interrupted after a clean stop by a signal.
+    """
+    import uuid
+
+    from bictl.ops.logs import set_up_logs
+    from bictl.ops.signals import catch_signals
+
+    chosen = options(context)
+    with ExitStack() as stack:
+        stop = stack.enter_context(catch_signals())
+        found = Session(chosen, stop, str(uuid.uuid4()))
+        stop.on_first = lambda: found.screen.say(
+            "stopping: the batch at work is finished first; once more stops now"
+        )
+        stop.on_usr1 = found.screen.progress_line
+        set_up_logs(verbose=chosen.verbose, form=chosen.log_format, run=found.run_id)
+        stack.callback(found.close)
+        stack.enter_context(_deadline(chosen.timeout, stop, found.screen))
+        yield found
+        if stop.signal_number:
+            raise Interrupted(stop.signal_number)
+
+
+@contextmanager
+def _deadline(seconds: float | None, stop: "StopFlag", screen: Screen) -> Iterator[None]:
+    """Asks the run to stop at its deadline, and ends it if it cannot: any run may be killed."""
+    if seconds is None:
+        yield
+        return
+    timers: list[threading.Timer] = []
+    asked = threading.Event()
+    late = TimedOut(
+        f"not finished within --timeout {seconds:g} s",
+        hint="run it again: it goes on where it stopped; or give it more time",
+    )
+
+    def ask() -> None:
+        asked.set()
+        stop.set()
+        _start(timers, GRACE, end)
+
+    def end() -> None:
+        screen.error(late.message, late.hint)
+        os._exit(late.exit_code)
+
+    _start(timers, seconds, ask)
+    try:
+        yield
+    finally:
+        for timer in timers:
+            timer.cancel()
+    if asked.is_set():
+        raise late
+
+
+def _start(timers: list[threading.Timer], seconds: float, action: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, action)
+    timer.daemon = True
+    timers.append(timer)
+    timer.start()

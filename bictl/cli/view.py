@@ -1,0 +1,107 @@
+"""A command's result as plain values, and its forms that need no terminal: tsv, json, jsonl."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+Kind = Literal["text", "count", "bytes", "seconds", "time", "state"]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: the row's key, what a person calls it, and how its values are shown."""
+
+    key: str
+    title: str = ""
+    kind: Kind = "text"
+    wide: bool = False  # left out of the table on a terminal, present everywhere else
+
+
+@dataclass(frozen=True, kw_only=True)
+class View:
+    """Rows with their columns; `schema` names the JSON form, which only ever gains fields.
+
+    `extra` are the JSON document's own fields beside its rows, `rows_key` names the rows there;
+    `title` stands above a table.
+    """
+
+    schema: str
+    columns: Sequence[Column]
+    rows: Sequence[Mapping[str, Any]]
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    rows_key: str = "rows"
+    title: str = ""
+
+
+def as_json(view: View) -> str:
+    """One ASCII document."""
+    document = {"schema": view.schema, **view.extra, view.rows_key: list(view.rows)}
+    return json.dumps(_plain(document), ensure_ascii=True, indent=2)
+
+
+def as_jsonl(view: View) -> list[str]:
+    """One ASCII document a row."""
+    return [
+        json.dumps(_plain({"schema": view.schema, **row}), ensure_ascii=True) for row in view.rows
+    ]
+
+
+def as_tsv(view: View) -> list[str]:
+    """One line a row, tabs between the cells, nothing cut."""
+    return ["\t".join(_cell(row.get(column.key)) for column in view.columns) for row in view.rows]
+
+
+def inert(text: str) -> str:
+    """The text with everything that a terminal might obey shown as an escape: CWE-150."""
+    return "".join(_shown(char) if _obeyed(char) else char for char in text)
+
+
+def _obeyed(char: str) -> bool:
+    code = ord(char)
+    return (
+        code < 0x20
+        or 0x7F <= code < 0xA0
+        or code in {0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF}
+        or 0x202A <= code <= 0x202E
+        or 0x2066 <= code <= 0x2069
+        or 0xD800 <= code <= 0xDFFF
+    )
+
+
+def _shown(char: str) -> str:
+    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
+    code = ord(char)
+    return named.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, (dict, list, tuple)):
+        return json.dumps(_plain(value), ensure_ascii=True)
+    return inert(str(value))
+
+
+def rfc3339(moment: datetime) -> str:
+    """UTC, to the second."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _plain(value: Any) -> Any:
+    """`value` in JSON's own types; what has none of its own becomes its text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, set, frozenset)):
+        return [_plain(item) for item in value]
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)

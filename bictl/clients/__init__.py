@@ -1,0 +1,81 @@
+"""The services, one file each; the only place where vendor packages are imported."""
+
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
+
+from bictl.settings import Settings
+
+if TYPE_CHECKING:
+    from bictl.clients.connect import ConnectWorker
+    from bictl.clients.database import Database
+    from bictl.clients.encoder import Encoder
+    from bictl.clients.objects import ObjectStore
+    from bictl.clients.topics import TopicReader
+
+
+class Clients:
+    """Each service of the settings, opened when it is first needed and closed together."""
+
+    def __init__(self, settings: Settings, *, timeout: float = 30.0) -> None:
+        self.settings, self._timeout = settings, timeout
+
+    @cached_property
+    def reader(self) -> "TopicReader":
+        """Kafka."""
+        from bictl.clients.topics import TopicReader
+
+        return TopicReader(self.settings.kafka, timeout=self._timeout)
+
+    @cached_property
+    def objects(self) -> "ObjectStore":
+        """The bucket."""
+        from bictl.clients.objects import ObjectStore
+
+        return ObjectStore(self.settings.s3, timeout=self._timeout)
+
+    @cached_property
+    def database(self) -> "Database":
+        """Postgres."""
+        return self.new_database()
+
+    def new_database(self, application: str = "bictl") -> "Database":
+        """Another connection to Postgres, which its caller closes: for locks, for threads."""
+        from bictl.clients.database import Database
+
+        return Database(self.settings.postgres, application=application, timeout=self._timeout)
+
+    def encoder(self) -> "Encoder":
+        """The configured model, for many texts."""
+        from bictl.clients.encoder import open_encoder
+
+        return open_encoder(self.settings.embedding)
+
+    def query_encoder(self) -> "Encoder":
+        """The configured model, for one text soon."""
+        from bictl.clients.encoder import open_query_encoder
+
+        return open_query_encoder(self.settings.embedding)
+
+    def connect(self) -> "ConnectWorker":
+        """The Kafka Connect worker."""
+        from bictl.clients.connect import ConnectWorker
+
+        return ConnectWorker(self.settings.connect, timeout=self._timeout)
+
+    def close(self) -> None:
+        """Closes what was opened."""
+        for name in ("reader", "database"):
+            if name in self.__dict__:
+                self.__dict__.pop(name).close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()

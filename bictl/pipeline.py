@@ -1,0 +1,225 @@
+"""The stages in order, each under its lock and in the ledger of runs: what `bictl run` does.
+
+A stage's own command goes through the same function, so a stage has one way of being run.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bictl.errors import BictlError, LossError, exit_code_of
+from bictl.records import OnProgress, Stop, never_stop, no_progress
+
+if TYPE_CHECKING:
+    from bictl.bronze import LoadResult
+    from bictl.clients import Clients
+    from bictl.embeddings import EmbedResult
+    from bictl.ingest import IngestResult
+    from bictl.settings import Settings, Table
+    from bictl.staging import TransformResult
+
+STAGES = ("ingest", "load-bronze", "transform", "embed")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Work:
+    """What every stage works with; `lock_wait` is how many seconds to wait for another run."""
+
+    clients: "Clients"
+    settings: "Settings"
+    run: str
+    lock_wait: float = 0.0
+    on_progress: OnProgress = no_progress
+    stop: Stop = never_stop
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """What became of one stage for one table; `state` is ok, warn, fail or skipped."""
+
+    table: str
+    stage: str
+    state: str
+    seconds: float
+    summary: str
+    exit_code: int = 0
+    hint: str | None = None
+    result: Any = None
+
+
+def ingest(
+    work: Work,
+    table: "Table",
+    *,
+    max_records: int | None = None,
+    dry_run: bool = False,
+    fill: bool = False,
+) -> "IngestResult":
+    """Kafka → objects. Needs no Postgres; one run a topic and host at a time."""
+    from bictl.ingest import ingest as stage
+    from bictl.ops.locks import topic_lock
+
+    with topic_lock(
+        work.settings.state_dir, table.topic, wait=work.lock_wait, command=f"ingest {table.name}"
+    ):
+        return stage(
+            work.clients.reader,
+            work.clients.objects,
+            table=table,
+            limits=work.settings.ingest,
+            run=work.run,
+            group=work.settings.kafka.group,
+            max_records=max_records,
+            dry_run=dry_run,
+            fill=fill,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+
+
+def load_bronze(
+    work: Work, table: "Table", *, replay: bool = False, only: str | None = None
+) -> "LoadResult":
+    """Objects → bronze; applies the migrations first."""
+    from bictl.bronze import load as stage
+    from bictl.bronze import migrate
+
+    work.clients.objects.check()
+    migrate(work.clients.database, work.settings.tables.values())
+    with _recorded(work, "load-bronze", table):
+        return stage(
+            work.clients.objects,
+            work.clients.database,
+            table=table,
+            run=work.run,
+            replay=replay,
+            only=only,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+
+
+def transform(work: Work, tables: "list[Table]", *, force: bool = False) -> "TransformResult":
+    """Bronze → staging, for all of the tables in one run of dbt."""
+    from bictl.bronze import check_version
+    from bictl.clients.dbt import Dbt
+    from bictl.staging import transform as stage
+
+    check_version(work.clients.database)
+    dbt = Dbt(work.settings.dbt, work.settings.postgres, state_dir=work.settings.state_dir)
+    with _recorded(work, "transform", *tables):
+        return stage(
+            dbt,
+            work.clients.database,
+            tables=tables,
+            force=force,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+
+
+def embed(
+    work: Work, table: "Table", *, limit: int | None = None, rebuild: bool = False
+) -> "EmbedResult":
+    """Staging → vectors, and their index."""
+    from bictl.bronze import check_version
+    from bictl.embeddings import embed as stage
+
+    check_version(work.clients.database)
+    with _recorded(work, "embed", table):
+        return stage(
+            work.clients.database,
+            work.clients.encoder,
+            table=table,
+            staging_schema=work.settings.dbt.view_schema,
+            limit=limit,
+            rebuild=rebuild,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+
+
+def run(work: Work, tables: "list[Table]") -> Iterator[Step]:
+    """Every stage for every table, in flow order; a table that fails does not stop the others.
+
+    Yields a step as soon as it is done. A loss stops its table before its later stages run, as
+    does any other failure; what was already loaded stays as it is.
+    """
+    going = list(tables)
+    for stage, one in (("ingest", ingest), ("load-bronze", load_bronze)):
+        for table in list(going):
+            step = _step(stage, table.name, lambda table=table, one=one: one(work, table))
+            yield step
+            _drop_failed(going, table, step)
+            if work.stop():
+                return
+    if going:
+        step = _step("transform", ", ".join(table.name for table in going),
+                     lambda: transform(work, going))  # fmt: skip
+        yield step
+        if step.state == "fail" or work.stop():
+            return
+    for table in going:
+        if table.embed:
+            yield _step("embed", table.name, lambda table=table: embed(work, table))
+        if work.stop():
+            return
+
+
+def worst(steps: "list[Step]") -> int:
+    """The exit code of a run: loss before failure before an unreachable service before rejects."""
+    order = (6, 1, 2, 4, 5, 3)
+    codes = {step.exit_code for step in steps}
+    return next((code for code in order if code in codes), 0)
+
+
+def _drop_failed(going: "list[Table]", table: "Table", step: Step) -> None:
+    if step.state == "fail":
+        going.remove(table)
+
+
+def _step(stage: str, table: str, do: Callable[[], Any]) -> Step:
+    started = time.monotonic()
+    try:
+        result = do()
+    except BictlError as error:
+        return Step(
+            table=table,
+            stage=stage,
+            state="fail",
+            seconds=time.monotonic() - started,
+            summary=error.message,
+            exit_code=exit_code_of(error),
+            hint=error.hint,
+            result=error if isinstance(error, LossError) else None,
+        )
+    return Step(
+        table=table,
+        stage=stage,
+        state="warn" if result.exit_code else "ok",
+        seconds=time.monotonic() - started,
+        summary=result.summary,
+        exit_code=result.exit_code,
+        result=result,
+    )
+
+
+@contextmanager
+def _recorded(work: Work, stage: str, *tables: "Table") -> Iterator[None]:
+    """The stage's locks, one a table, and its row in the ledger of runs."""
+    from bictl.ops.locks import stage_lock
+    from bictl.ops.runs import recorded
+
+    names = [table.name for table in tables]
+    command = f"{stage} {' '.join(names)}"
+    with ExitStack() as stack:
+        for name in sorted(names):
+            lock = work.clients.new_database(application=f"bictl {command}")
+            stack.callback(lock.close)
+            stack.enter_context(stage_lock(lock, stage, name, wait=work.lock_wait, command=command))
+        stack.enter_context(
+            recorded(work.clients.database, work.run, command=stage, arguments={"tables": names})
+        )
+        yield
