@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bictl.errors import BictlError, LossError, exit_code_of
@@ -148,22 +149,27 @@ def run(work: Work, tables: "list[Table]") -> Iterator[Step]:
     does any other failure; what was already loaded stays as it is.
     """
     going = list(tables)
-    for stage, one in (("ingest", ingest), ("load-bronze", load_bronze)):
+    per_table: "dict[str, Callable[[Work, Table], Any]]" = {
+        "ingest": ingest,
+        "load-bronze": load_bronze,
+    }
+    for stage, one in per_table.items():
         for table in list(going):
-            step = _step(stage, table.name, lambda table=table, one=one: one(work, table))
+            step = _step(stage, table.name, partial(one, work, table))
             yield step
-            _drop_failed(going, table, step)
+            if step.state == "fail":
+                going.remove(table)
             if work.stop():
                 return
     if going:
-        step = _step("transform", ", ".join(table.name for table in going),
-                     lambda: transform(work, going))  # fmt: skip
+        names = ", ".join(table.name for table in going)
+        step = _step("transform", names, partial(transform, work, going))
         yield step
         if step.state == "fail" or work.stop():
             return
     for table in going:
         if table.embed:
-            yield _step("embed", table.name, lambda table=table: embed(work, table))
+            yield _step("embed", table.name, partial(embed, work, table))
         if work.stop():
             return
 
@@ -173,11 +179,6 @@ def worst(steps: "list[Step]") -> int:
     order = (6, 1, 2, 4, 5, 3)
     codes = {step.exit_code for step in steps}
     return next((code for code in order if code in codes), 0)
-
-
-def _drop_failed(going: "list[Table]", table: "Table", step: Step) -> None:
-    if step.state == "fail":
-        going.remove(table)
 
 
 def _step(stage: str, table: str, do: Callable[[], Any]) -> Step:

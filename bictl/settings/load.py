@@ -158,7 +158,6 @@ class _Layers:
             kind = Table if section.startswith("tables.") else _SECTIONS.get(section)
             if kind is None or not key:
                 _unknown("variable", variable, _variables(), "the environment")
-                continue
             value = _from_text(environment[variable], _fields(kind).get(key), variable)
             self._add_keys(section, {key: value}, kind, variable)
 
@@ -179,7 +178,9 @@ class _Layers:
     def settings(
         self, *, path: Path | None, local_stack: bool, profile: str | None, state_dir: Path
     ) -> Settings:
-        sections = {name: _build(kind, self.values[name]) for name, kind in _SECTIONS.items()}
+        sections: dict[str, Any] = {
+            name: _build(kind, self.values[name]) for name, kind in _SECTIONS.items()
+        }
         tables = {}
         for name, keys in self.tables.items():
             if "topic" not in keys and name != PRODUCT.name:
@@ -188,10 +189,10 @@ class _Layers:
                 )
             base = {"topic": PRODUCT.topic, "embed": PRODUCT.embed} if name == PRODUCT.name else {}
             tables[name] = _build(Table, {**base, **keys, "name": name})
-        found = {"tables": tables} if tables else {}
+        if tables:
+            sections["tables"] = tables
         return Settings(
             **sections,
-            **found,
             state_dir=state_dir,
             path=path,
             profile=profile,

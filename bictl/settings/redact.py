@@ -1,14 +1,13 @@
 """Taking secrets out of a text before anybody sees it."""
 
-import dataclasses
 import json
+import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
 
-from bictl.settings.secret import Secret
-from bictl.settings.values import Settings
+from bictl.settings.secret import seen_secrets
 
 # Names whose values are never shown, in a connector's configuration or a table of settings.
 SECRET_NAME = re.compile(r"pass|secret|token|credential|private.?key|sasl.jaas", re.IGNORECASE)
@@ -26,58 +25,27 @@ _ENVIRONMENT = ("AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "PGPASSWORD")
 _SHORTEST = 4  # a shorter secret is only known by the name that stands before it
 
 
-class Redactor:
-    """Replaces the known secrets by `***`, and what looks like one by its name.
+def redact(text: str) -> str:
+    """The text with the secrets that this process has read as `***`, and with what stands behind
+    a secret's name. A secret in a file or behind a command counts once it was read."""
+    for secret in _known():
+        text = text.replace(secret, "***")
+    text = _USERINFO.sub("***@", text)
+    return _PAIR.sub(r"\1***", _JAAS.sub(r"\1***", text))
 
-    A secret in a file or behind a command counts from the moment it was read: cleaning a text
-    never reads one.
-    """
 
-    def __init__(
-        self, secrets: Iterable[Secret] = (), *, environment: Mapping[str, str] | None = None
-    ) -> None:
-        self._secrets = list(secrets)
-        self._fixed = {
-            value for name in _ENVIRONMENT if (value := (environment or {}).get(name, ""))
+def redact_all(value: Any) -> Any:
+    """`value` with every text in it redacted; values under a secret's name become `***`."""
+    if isinstance(value, str):
+        return redact(value)
+    if isinstance(value, Mapping):
+        return {
+            key: "***" if SECRET_NAME.search(str(key)) and item else redact_all(item)
+            for key, item in value.items()
         }
-
-    @classmethod
-    def of(cls, settings: Settings, *, environment: Mapping[str, str] | None = None) -> "Redactor":
-        """For every secret of the settings and of the vendors' own environment variables."""
-        sections = [value for value in vars(settings).values() if dataclasses.is_dataclass(value)]
-        found = [item for section in sections for item in vars(section).values()]
-        return cls([item for item in found if isinstance(item, Secret)], environment=environment)
-
-    def clean(self, text: str) -> str:
-        """The text without secrets."""
-        for secret in self._known():
-            text = text.replace(secret, "***")
-        text = _USERINFO.sub("***@", text)
-        return _PAIR.sub(r"\1***", _JAAS.sub(r"\1***", text))
-
-    def clean_all(self, value: Any) -> Any:
-        """`value` with every text in it cleaned; values under a secret's name become `***`."""
-        if isinstance(value, str):
-            return self.clean(value)
-        if isinstance(value, Mapping):
-            return {
-                key: "***" if SECRET_NAME.search(str(key)) and item else self.clean_all(item)
-                for key, item in value.items()
-            }
-        if isinstance(value, (list, tuple)):
-            return [self.clean_all(item) for item in value]
-        return value
-
-    def _known(self) -> list[str]:
-        """Every known secret in every form it may be written in, the longest first."""
-        plain = self._fixed | {known for item in self._secrets if (known := item.known)}
-        forms = {
-            form
-            for secret in plain
-            if len(secret) >= _SHORTEST
-            for form in (secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1])
-        }
-        return sorted(forms, key=len, reverse=True)
+    if isinstance(value, (list, tuple)):
+        return [redact_all(item) for item in value]
+    return value
 
 
 def mask(name: str, value: str) -> str:
@@ -88,3 +56,15 @@ def mask(name: str, value: str) -> str:
     if SECRET_NAME.search(name) and value and not REFERENCE.fullmatch(value):
         return "***"
     return _USERINFO.sub("***@", _PAIR.sub(r"\1***", value))
+
+
+def _known() -> list[str]:
+    """Every known secret in every form that it may be written in, the longest first."""
+    plain = seen_secrets() | {os.environ.get(name, "") for name in _ENVIRONMENT}
+    forms = {
+        form
+        for secret in plain
+        if len(secret) >= _SHORTEST
+        for form in (secret, quote(secret), quote(secret, safe=""), json.dumps(secret)[1:-1])
+    }
+    return sorted(forms, key=len, reverse=True)

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from bictl.errors import ConfigError
 
+_seen: set[str] = set()
+
 
 class Secret:
     """A password given directly, by a file or by a command; read when it is first needed."""
@@ -14,6 +16,7 @@ class Secret:
         self, value: str | None = None, *, file: str | None = None, command: str | None = None
     ) -> None:
         self._value, self._file, self._command = value, file, command
+        _remember(value)
 
     def __bool__(self) -> bool:
         return bool(self._value or self._file or self._command)
@@ -38,11 +41,6 @@ class Secret:
             return f"from the command {(self._command.split() or [''])[0]!r}"
         return "a value in the configuration or environment" if self._value else "not configured"
 
-    @property
-    def known(self) -> str | None:
-        """The secret if it has been read already: for those who take it out of a text."""
-        return self._value
-
     def reveal(self) -> str | None:
         """The secret itself, or None when nothing is configured.
 
@@ -52,7 +50,18 @@ class Secret:
             self._value = _read(self._file)
         if self._value is None and self._command:
             self._value = _run(self._command)
+        _remember(self._value)
         return self._value
+
+
+def seen_secrets() -> frozenset[str]:
+    """Every secret that this process has read: what `redact` takes out of a text."""
+    return frozenset(_seen)
+
+
+def _remember(value: str | None) -> None:
+    if value:
+        _seen.add(value)
 
 
 def _read(file: str) -> str:

@@ -1,0 +1,58 @@
+# Two commands: `make demo` runs the pipeline on this machine, `make test` passes the tests.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+INSTALL := $(UV) pip install --quiet --python $(BIN)/python --require-hashes --no-deps
+
+.PHONY: demo test test-jvm sweep lint bench lock clean
+
+demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
+	@$(BIN)/bictl demo $(ARGS)
+
+test: $(VENV)/full  ## every test that needs no Java
+	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
+
+test-jvm: $(VENV)/full  ## ingest against a real Apache Kafka; needs Java 17 and Maven
+	$(BIN)/pytest -m jvm $(ARGS)
+
+sweep: $(VENV)/full  ## the long sweeps
+	$(BIN)/pytest -m sweep $(ARGS)
+
+lint: $(VENV)/full
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(VENV)/full  ## every figure of the README, measured on this machine
+	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+
+lock: $(VENV)/uv  ## resolves the locks again
+	printf "torch ; sys_platform == 'never'\nsentence-transformers ; sys_platform == 'never'\n" > $(VENV)/overrides.txt
+	printf "hatchling\neditables\n" > $(VENV)/build.txt
+	$(UV) pip compile $(LOCK) --extra demo --extra dev -o requirements/full.txt pyproject.toml
+	$(UV) pip compile $(LOCK) --extra demo --overrides $(VENV)/overrides.txt -c requirements/full.txt -o requirements/slim.txt pyproject.toml $(VENV)/build.txt
+LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(VENV)/uv: requirements/uv.txt
+	@command -v $(PYTHON) >/dev/null || { echo "error: $(PYTHON) is not installed"; exit 2; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "error: bictl needs Python 3.11 or newer; make PYTHON=/path/to/python3.11 …"; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/uv.txt
+	@touch $@
+
+$(VENV)/slim: $(VENV)/uv requirements/slim.txt pyproject.toml
+	@echo "installing the slim lock into $(VENV) …"
+	@$(INSTALL) -r requirements/slim.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/full: $(VENV)/uv requirements/full.txt pyproject.toml
+	@echo "installing the full lock into $(VENV) (sentence-transformers brings torch: about 3 GB) …"
+	@$(INSTALL) -r requirements/full.txt
+	@$(UV) pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .
+	@touch $@
