@@ -63,7 +63,7 @@ def _usage(error: Any, screen: Any, options: Options) -> int:
 
 
 def _crash(error: Exception, screen: Any, options: Options) -> int:
-    from bictl.ops.runs import crash_report
+    from bictl.ops.crash import crash_report
     from bictl.settings import state_dir
 
     report = crash_report(error, state_dir())

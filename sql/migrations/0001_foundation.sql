@@ -64,8 +64,11 @@ create table bictl.object_ledger (
     constraint every_record_is_accounted_for check (n_loaded + n_quarantined + n_duplicate = n_records)
 );
 
+-- One row a stage and run; a run of several stages has several rows. `heartbeat_at` is the last
+-- time the run was known to work.
 create table bictl.run (
-    run_id uuid primary key,
+    id bigint generated always as identity primary key,
+    run_id uuid not null,
     command text not null,
     arguments jsonb not null,
     version text not null,

@@ -1,0 +1,1 @@
+"""Across the stages: locks, signals, logs, crash reports, the ledger of runs."""

@@ -1,0 +1,93 @@
+"""Log lines on stderr: UTC, with the run's id, without secrets, one line an event."""
+
+import json
+import logging
+import sys
+from datetime import UTC, datetime
+from typing import TextIO
+
+from bictl.settings.redact import redact
+
+_NOISY = ("kafka", "boto3", "botocore", "s3transfer", "urllib3", "asyncio", "sentence_transformers")
+_OWN = (logging.WARNING, logging.INFO, logging.DEBUG)
+_VENDOR = (logging.CRITICAL, logging.WARNING, logging.DEBUG)
+# What a terminal would obey: C0 (but not the tab), DEL, C1, bidi marks, line separators. CWE-150.
+_OBEYED = [
+    *range(0x00, 0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029,
+    *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000),
+]  # fmt: skip
+_INERT = {code: f"\\u{code:04x}" for code in _OBEYED} | {0x0A: "\\n", 0x0D: "\\r", 0x1B: "\\x1b"}
+
+
+def set_up_logs(
+    *, verbose: int = 0, form: str = "text", run: str = "", stream: TextIO | None = None
+) -> None:
+    """Sets the root logger; `form` is text or json, `verbose` counts the -v.
+
+    bictl's own loggers say warnings, with -v what they do, with -vv everything. The clients'
+    packages speak from -v on: what matters of theirs comes back as an exception anyway. Every
+    record is redacted when it is read, so that handlers which a package brings along see no
+    secret either.
+    """
+    handler = logging.StreamHandler(stream or sys.stderr)
+    handler.setFormatter((_JsonFormatter if form == "json" else _TextFormatter)(run))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+    logging.getLogger("bictl").setLevel(_OWN[min(verbose, 2)])
+    for name in _NOISY:
+        logging.getLogger(name).setLevel(_VENDOR[min(verbose, 2)])
+    logging.setLogRecordFactory(_RedactedRecord)
+    logging.captureWarnings(True)
+
+
+class _RedactedRecord(logging.LogRecord):
+    """A record whose message holds no secret, whichever handler asks for it."""
+
+    def getMessage(self) -> str:
+        return redact(super().getMessage())
+
+
+class _Formatter(logging.Formatter):
+    def __init__(self, run: str) -> None:
+        super().__init__()
+        self._run = run
+
+    def _trace(self, record: logging.LogRecord) -> str:
+        if not record.exc_info or record.exc_info[0] is None:
+            return ""
+        return redact(self.formatException(record.exc_info))
+
+
+class _TextFormatter(_Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """`2026-07-01T12:00:00.123Z INFO bictl.ingest run=… message`, then an indented trace."""
+        head = f"{_utc(record.created)} {record.levelname} {record.name} run={self._run[:8]}"
+        lines = [f"{head} {inert(record.getMessage())}"]
+        lines += [f"  {inert(line)}" for line in self._trace(record).split("\n") if line]
+        return "\n".join(lines)
+
+
+class _JsonFormatter(_Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        """One ASCII document; `trace` only beside an exception."""
+        document = {
+            "time": _utc(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "run": self._run,
+            "message": record.getMessage(),
+        }
+        if trace := self._trace(record):
+            document["trace"] = trace
+        return json.dumps(document, ensure_ascii=True)
+
+
+def inert(text: str) -> str:
+    """The text with everything that a terminal might obey shown as an escape."""
+    return text.translate(_INERT)
+
+
+def _utc(seconds: float) -> str:
+    moment = datetime.fromtimestamp(seconds, UTC)
+    return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"
