@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options, options
 from bictl.cli.render import Screen
-from bictl.errors import Interrupted, TimedOut, UsageError
+from bictl.errors import TimedOut, UsageError
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
@@ -109,8 +109,7 @@ def session(context: Any) -> Iterator[Session]:
         stack.callback(found.close)
         stack.enter_context(_deadline(chosen.timeout, stop, found.screen))
         yield found
-        if stop.signal_number:
-            raise Interrupted(stop.signal_number)
+        stop.check()
 
 
 @contextmanager
