@@ -1,0 +1,287 @@
+"""Postgres: one connection, opened at first use; every failure in bictl's own words."""
+
+import contextlib
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import IO, Any
+
+import psycopg2
+import psycopg2.extensions
+from psycopg2 import sql
+
+from bictl import assets
+from bictl.clients import database_errors
+from bictl.errors import NotFound, StageFailed, Unreachable
+from bictl.settings import Postgres
+
+Statement = str | sql.Composable
+Parameters = Sequence[Any] | Mapping[str, Any]
+
+_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_ROOTS = Path("~/.postgresql/root.crt")  # libpq's default file of authorities
+_COPY_BYTES = 1 << 20  # what psycopg2 asks of a COPY's source at a time
+# Names resolve in the catalogue first, so nobody's function shadows a built-in one; `public` is
+# where pgvector's type and operators are. Times are shown in UTC.
+_SESSION = """
+select set_config('search_path', 'pg_catalog, public', false),
+       set_config('TimeZone', 'UTC', false),
+       set_config('DateStyle', 'ISO', false),
+       set_config('client_min_messages', 'warning', false),
+       set_config('statement_timeout', %s, false)
+"""
+
+
+class Database:
+    """One Postgres connection.
+
+    `timeout` (seconds) bounds connecting, `statement_timeout` each statement; None lets bulk work
+    take its time. A query without parameters may hold a plain `%`. A connection that broke outside
+    a transaction is opened anew by the next query.
+    """
+
+    def __init__(
+        self,
+        postgres: Postgres,
+        *,
+        application: str = "bictl",
+        timeout: float = 30.0,
+        statement_timeout: float | None = None,
+    ) -> None:
+        self._postgres, self._application = postgres, application
+        self._timeout, self._statement_timeout = timeout, statement_timeout
+        self._open: psycopg2.extensions.connection | None = None
+        self._depth = 0
+        self._cursors = 0
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        self.close()
+
+    @property
+    def address(self) -> str:
+        """`host:port`, for messages."""
+        return database_errors.address(self._postgres)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._depth > 0
+
+    def close(self) -> None:
+        """Closes the connection; an open transaction is rolled back by the server."""
+        if self._open is not None:
+            self._open.close()
+        self._open, self._depth = None, 0
+
+    def rows(self, query: Statement, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
+        """All rows; a transaction of its own when none is open."""
+        with self._executed(query, parameters) as cursor:
+            return cursor.fetchall()
+
+    def dicts(self, query: Statement, parameters: Parameters = ()) -> list[dict[str, Any]]:
+        """All rows by column name."""
+        with self._executed(query, parameters) as cursor:
+            names = [column.name for column in cursor.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+
+    def value(self, query: Statement, parameters: Parameters = ()) -> Any:  # noqa: ANN401
+        """The first column of the first row, or None when there is no row."""
+        with self._executed(query, parameters) as cursor:
+            row = cursor.fetchone()
+        return row[0] if row else None
+
+    def execute(self, query: Statement, parameters: Parameters = ()) -> int:
+        """Runs a statement; the number of rows it touched."""
+        with self._executed(query, parameters) as cursor:
+            return cursor.rowcount
+
+    def stream(
+        self, query: Statement, parameters: Parameters = (), *, size: int = 2000
+    ) -> Iterator[tuple[Any, ...]]:
+        """The rows through a server-side cursor, `size` at a time, in a transaction."""
+        self._cursors += 1
+        name = sql.Identifier(f"bictl_{self._cursors}")
+        fetch = sql.SQL("fetch {} from {}").format(sql.Literal(size), name)
+        with self.transaction():
+            declare = sql.SQL("declare {} no scroll cursor for ").format(name)
+            self.execute(declare + _composable(query), parameters)
+            while rows := self.rows(fetch):
+                yield from rows
+            self.execute(sql.SQL("close {}").format(name))
+
+    @contextlib.contextmanager
+    def transaction(self, *, read_only: bool = False, snapshot: bool = False) -> Iterator[None]:
+        """A transaction; inside another one a savepoint. `snapshot` holds still what is read."""
+        begin, commit, rollback = self._words(read_only=read_only, snapshot=snapshot)
+        self.execute(begin)
+        self._depth += 1
+        try:
+            yield
+        except BaseException:
+            self._leave()
+            self._give_up(rollback)
+            raise
+        self._leave()
+        self.execute(commit)
+
+    def copy_in(self, statement: Statement, source: IO[bytes]) -> int:
+        """Sends `source` through a `COPY … FROM STDIN`; the number of rows."""
+        with self._mapped(), self._connection().cursor() as cursor:
+            cursor.copy_expert(_composable(statement), source, _COPY_BYTES)
+            return cursor.rowcount
+
+    def copy_out(self, statement: Statement, target: IO[bytes]) -> int:
+        """Receives a `COPY … TO STDOUT` into `target`; the number of rows."""
+        with self._mapped(), self._connection().cursor() as cursor:
+            cursor.copy_expert(_composable(statement), target, _COPY_BYTES)
+            return cursor.rowcount
+
+    def script(self, text: str) -> None:
+        """Several statements as one transaction."""
+        with self.transaction():
+            self.execute(text)
+
+    def autocommit(self, statement: Statement) -> None:
+        """A statement that must not run in a transaction, like CREATE INDEX CONCURRENTLY."""
+        if self.in_transaction:
+            raise StageFailed("this statement cannot run inside a transaction")
+        self.execute(statement)
+
+    def try_lock(self, name: str) -> bool:
+        """Takes a lock that lives as long as the connection; False when another one holds it."""
+        return bool(self.value("select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]))
+
+    def lock(self, name: str) -> None:
+        """Waits for a lock that lives until the end of the transaction."""
+        self.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+    def named(self, name: str, **identifiers: str) -> sql.Composable:
+        """The text of `sql/<name>.sql` with each `{identifier}` quoted; `schema.table` is two."""
+        pieces = _PLACEHOLDER.split(assets.sql(name))
+        return sql.Composed(
+            sql.SQL(piece) if index % 2 == 0 else identifier(identifiers[piece])
+            for index, piece in enumerate(pieces)
+        )
+
+    @staticmethod
+    def sqlstate(error: BaseException) -> str | None:
+        """The SQLSTATE behind an error of this class; None when no server gave one."""
+        return database_errors.sqlstate(error)
+
+    @contextlib.contextmanager
+    def _executed(
+        self, query: Statement, parameters: Parameters
+    ) -> Iterator[psycopg2.extensions.cursor]:
+        with self._mapped(), self._connection().cursor() as cursor:
+            cursor.execute(query, parameters or None)
+            yield cursor
+
+    @contextlib.contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except (psycopg2.Error, psycopg2.Warning) as error:
+            raise database_errors.statement_error(error, self.address) from error
+
+    def _connection(self) -> psycopg2.extensions.connection:
+        if self._open is not None and self._open.closed and not self._depth:
+            self._open = None
+        if self._open is None:
+            if self._depth:
+                raise Unreachable(f"the connection to Postgres at {self.address} is closed")
+            self._open = self._connect()
+        return self._open
+
+    def _connect(self) -> psycopg2.extensions.connection:
+        try:
+            connection = self._dial(self._postgres.dbname)
+        except psycopg2.Error as error:
+            mapped = database_errors.connection_error(error, self._postgres)
+            if isinstance(mapped, NotFound):
+                mapped = self._name_databases(mapped)
+            raise mapped from error
+        limit = f"{int((self._statement_timeout or 0) * 1000)}ms"
+        with self._mapped(), connection.cursor() as cursor:
+            cursor.execute(_SESSION, (limit,))
+        return connection
+
+    def _dial(self, dbname: str) -> psycopg2.extensions.connection:
+        """Keywords and never a URL: libpq shows the tail of a URL's password that holds an @."""
+        connection: psycopg2.extensions.connection = psycopg2.connect(
+            host=self._postgres.host,
+            port=self._postgres.port,
+            dbname=dbname,
+            user=self._postgres.user,
+            password=self._postgres.password.reveal(),
+            application_name=self._application,
+            client_encoding="UTF8",
+            connect_timeout=max(2, round(self._timeout)),  # libpq takes 1 for 2
+            tcp_user_timeout=int(max(self._timeout, 2) * 1000),
+            keepalives_idle=30,
+            keepalives_interval=10,
+            keepalives_count=3,
+            **_tls(self._postgres),
+        )
+        connection.autocommit = True  # transaction() says begin and commit itself
+        return connection
+
+    def _name_databases(self, missing: NotFound) -> NotFound:
+        """The same error with the databases that exist, where the server tells."""
+        try:
+            with (
+                contextlib.closing(self._dial("postgres")) as connection,
+                connection.cursor() as cursor,
+            ):
+                cursor.execute("select datname from pg_database where not datistemplate")
+                existing = [str(row[0]) for row in cursor.fetchall()]
+        except psycopg2.Error:
+            return missing
+        return NotFound("database", missing.name, existing=existing, where=f"at {self.address}")
+
+    def _words(self, *, read_only: bool, snapshot: bool) -> tuple[str, str, str]:
+        """How to begin, commit and roll back at the current depth."""
+        if self._depth:
+            name = f"bictl_{self._depth}"
+            return (
+                f"savepoint {name}",
+                f"release savepoint {name}",
+                f"rollback to savepoint {name}; release savepoint {name}",
+            )
+        isolation = "repeatable read" if snapshot else "read committed"
+        mode = "read only" if read_only else "read write"
+        return f"begin isolation level {isolation} {mode}", "commit", "rollback"
+
+    def _leave(self) -> None:
+        self._depth = max(0, self._depth - 1)  # close() inside the block has set it to 0
+
+    def _give_up(self, rollback: str) -> None:
+        """Rolls back; a broken connection has done so already, and the first error matters."""
+        if self._open is None or self._open.closed:
+            return
+        with contextlib.suppress(psycopg2.Error), self._open.cursor() as cursor:
+            cursor.execute(rollback)
+
+
+def identifier(name: str) -> sql.Identifier:
+    """A quoted name; `schema.table` becomes two."""
+    return sql.Identifier(*name.split("."))
+
+
+def _composable(statement: Statement) -> sql.Composable:
+    return sql.SQL(statement) if isinstance(statement, str) else statement
+
+
+def _tls(postgres: Postgres) -> dict[str, Any]:
+    """libpq's own default falls back to plain text in silence: only loopback may do that."""
+    if postgres.host.startswith("/"):  # a Unix socket
+        return {}
+    local = postgres.host in _LOOPBACK
+    mode = postgres.sslmode or ("prefer" if local else "verify-full")
+    roots = postgres.sslrootcert
+    if mode == "verify-full" and not roots and not _ROOTS.expanduser().exists():
+        roots = "system"
+    return {"sslmode": mode, **({"sslrootcert": roots} if roots else {})}
