@@ -17,7 +17,7 @@ REFERENCE = re.compile(r"\$\{[^{}]+\}")
 _USERINFO = re.compile(r"(?<=://)[^\s/'\"<>]+@")
 _JAAS = re.compile(r"(sasl[._]jaas[._]config[\"']?\s*[=:]\s*)[^;\n]+", re.IGNORECASE)
 _PAIR = re.compile(
-    r"((?:pass(?:word|wd|phrase)|pwd|secret|token)[\w.\-]*[\"']?\s*[=:]\s*)"
+    r"((?:pass(?:word|wd|phrase)|pwd|secret|token(?!s))[\w.\-]*[\"']?\s*[=:]\s*)"
     r"(\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|[^\s,;&}\])]+)",
     re.IGNORECASE,
 )
