@@ -88,7 +88,7 @@ class Database:
             names = [column.name for column in cursor.description or ()]
             return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
-    def value(self, query: Statement, parameters: Parameters = ()) -> Any:  # noqa: ANN401
+    def value(self, query: Statement, parameters: Parameters = ()) -> Any:
         """The first column of the first row, or None when there is no row."""
         with self._executed(query, parameters) as cursor:
             row = cursor.fetchone()

@@ -1,5 +1,7 @@
 -- The bronze table of one source table: every record as it came, once.
--- {table} is schema.table, {name} the bare name; both are checked and quoted by the caller.
+-- {schema} and {table} are its place, {unique} its key's name, {events} the view's place.
+create schema if not exists {schema};
+
 create table if not exists {table} (
     id bigserial primary key,
     kafka_topic text not null,
@@ -15,3 +17,26 @@ create table if not exists {table} (
     batch_file text not null,
     constraint {unique} unique (kafka_topic, generation, kafka_partition, kafka_offset)
 );
+
+-- The whole events: key and value with the inline schema that bronze keeps apart.
+create or replace view {events} as
+select
+    b.id,
+    b.kafka_topic,
+    b.generation,
+    b.kafka_partition,
+    b.kafka_offset,
+    b.kafka_timestamp,
+    case
+        when k.id is null then b.kafka_key
+        else jsonb_build_object('schema', k.schema) || b.kafka_key
+    end as kafka_key,
+    case
+        when v.id is null then b.cdc_payload
+        else jsonb_build_object('schema', v.schema) || b.cdc_payload
+    end as cdc_payload,
+    b.ingested_at,
+    b.batch_file
+from {table} b
+left join bronze.cdc_schema k on k.id = b.key_schema_id
+left join bronze.cdc_schema v on v.id = b.schema_id;

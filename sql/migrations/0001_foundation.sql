@@ -1,9 +1,15 @@
 -- What bictl owns in Postgres beside the tables of each source: schemas, interned envelopes,
 -- generations, the ledger of loaded objects, the quarantine, the ledger of runs.
-create schema if not exists bictl;
 create schema if not exists bronze;
 create schema if not exists analytics_features;
-create extension if not exists vector;
+create extension if not exists vector with schema public;
+
+-- The bronze tables that bictl made or took over, and the source table each belongs to.
+create table bictl.bronze_table (
+    bronze_table text primary key,
+    source_table text not null,
+    created_at timestamptz not null default now()
+);
 
 -- An inline Debezium schema, interned once: rows keep its id. `fields` maps each column of the row
 -- to {"type": …, "name": …, "scale": …}: what a decoder has to know.
@@ -39,10 +45,13 @@ create table bronze.cdc_quarantine (
     primary key (kafka_topic, generation, kafka_partition, kafka_offset)
 );
 
--- One row an object and content: what it holds and what became of each record.
+-- One row an object and content: what it holds and what became of each record. A conflict is a
+-- duplicate whose content differs from the record that was there first.
 create table bictl.object_ledger (
     object_key text not null,
     sha256 text not null,
+    etag text not null,
+    size bigint not null,
     kafka_topic text not null,
     generation text not null,
     kafka_partition integer not null,
@@ -55,12 +64,14 @@ create table bictl.object_ledger (
     n_loaded bigint not null,
     n_quarantined bigint not null,
     n_duplicate bigint not null,
+    n_conflict bigint not null default 0,
     ingest_run text not null,
     load_run text not null,
     loaded_at timestamptz not null default now(),
     primary key (object_key, sha256),
     check (next_offset > first_offset),
     check (n_records <= next_offset - first_offset),
+    check (n_loaded >= 0 and n_quarantined >= 0 and n_duplicate >= n_conflict and n_conflict >= 0),
     constraint every_record_is_accounted_for check (n_loaded + n_quarantined + n_duplicate = n_records)
 );
 

@@ -1,0 +1,213 @@
+"""bictl's own database objects: numbered files applied forward, and the bronze table of each table.
+
+A file and its version row are one transaction under one lock, so a killed run leaves whole versions
+behind and two runs at once apply each file once.
+"""
+
+import hashlib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bictl import assets
+from bictl.errors import AccessDenied, BictlError, MissingDependency, SchemaMismatch, StageFailed
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.settings import Table
+
+OLDEST_SERVER = 160000  # pg_input_error_info came with Postgres 16
+_LOCK = "bictl:migrate"
+_FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+
+
+@dataclass(frozen=True)
+class Step:
+    """One numbered file."""
+
+    version: int
+    name: str
+    text: str
+
+    @property
+    def sha256(self) -> str:
+        """The hex digest of the file."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Migration:
+    """What a migration did: the files it applied, the version reached, the tables it created."""
+
+    applied: tuple[str, ...]
+    version: int
+    tables: tuple[str, ...]
+
+    exit_code: int = 0
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        if not self.applied and not self.tables:
+            return f"nothing to do: version {self.version}"
+        done = [
+            *(f"applied {name}" for name in self.applied),
+            *(f"created {t}" for t in self.tables),
+        ]
+        return f"{', '.join(done)}; version {self.version}"
+
+
+def steps() -> list[Step]:
+    """The shipped files in order; they are numbered from 1 without a hole."""
+    found: list[Step] = []
+    for path in sorted(assets.path("sql", "migrations").glob("*.sql")):
+        name = _FILE.fullmatch(path.name)
+        if name is None or int(name[1]) != len(found) + 1:
+            raise StageFailed(f"sql/migrations/{path.name} is not the next numbered file")
+        found.append(Step(int(name[1]), path.stem, path.read_text(encoding="utf-8")))
+    return found
+
+
+def migrate(database: "Database", tables: "Iterable[Table]") -> Migration:
+    """Brings the database to this program's version and creates the tables' bronze tables.
+
+    Raises SchemaMismatch when the database is newer, MissingDependency for an old server or a
+    missing pgvector, AccessDenied when the user may not create.
+    """
+    shipped = steps()
+    _check_server(database)
+    try:
+        applied = [step.name for step in shipped if _apply(database, step, shipped)]
+        created = [table.bronze for table in tables if _create(database, table)]
+    except BictlError as error:
+        raise _explained(database, error) from error
+    return Migration(applied=tuple(applied), version=len(shipped), tables=tuple(created))
+
+
+def check_version(database: "Database") -> None:
+    """Raises SchemaMismatch unless the database is exactly at this program's version."""
+    shipped, version = steps(), _check_not_newer(_applied(database), steps())
+    if version < len(shipped):
+        raise SchemaMismatch(
+            f"bictl's tables are at version {version}, this program needs {len(shipped)}"
+            if version
+            else "bictl's tables are not in this database yet",
+            hint="bictl migrate",
+        )
+
+
+def _apply(database: "Database", step: Step, shipped: list[Step]) -> bool:
+    """Whether it had to be applied."""
+    if len(_applied(database)) >= step.version:  # the usual case needs no lock and no rights
+        _check_not_newer(_applied(database), shipped)
+        return False
+    with database.transaction():
+        database.lock(_LOCK)
+        database.execute(assets.sql("bronze/schema_version"))
+        if _check_not_newer(_applied(database), shipped) >= step.version:
+            return False
+        database.execute(step.text)
+        database.execute(
+            "insert into bictl.schema_version (version, name, sha256) values (%s, %s, %s)",
+            [step.version, step.name, step.sha256],
+        )
+    return True
+
+
+def _applied(database: "Database") -> dict[int, str]:
+    """Version → sha256 of what was applied."""
+    if database.value("select to_regclass('bictl.schema_version')") is None:
+        return {}
+    return dict(database.rows("select version, sha256 from bictl.schema_version"))
+
+
+def _check_not_newer(applied: dict[int, str], shipped: list[Step]) -> int:
+    """The version of the database; SchemaMismatch when this program does not know it."""
+    version = max(applied, default=0)
+    if version > len(shipped):
+        raise SchemaMismatch(
+            f"bictl's tables are at version {version}, newer than this program's {len(shipped)}",
+            hint="upgrade bictl on this host",
+        )
+    changed = [step.name for step in shipped[:version] if applied.get(step.version) != step.sha256]
+    if changed:
+        raise SchemaMismatch(
+            f"{changed[0]}.sql was applied with other content than this program ships",
+            hint="use the bictl that made these tables, or an empty database",
+        )
+    return version
+
+
+def _create(database: "Database", table: "Table") -> bool:
+    """Creates a table's bronze table with its key and view, unless it is there and recorded."""
+    recorded = "select 1 from bictl.bronze_table where bronze_table = %s and source_table = %s"
+    if _exists(database, table.bronze) and database.value(recorded, [table.bronze, table.name]):
+        return False
+    schema, bare = table.bronze.split(".")
+    with database.transaction():
+        database.lock(_LOCK)
+        there = _exists(database, table.bronze)
+        if there:
+            _check_columns(database, table.bronze)
+        database.execute(
+            database.named(
+                "bronze/table",
+                schema=schema,
+                table=table.bronze,
+                unique=f"{bare[:50]}_offset_key",
+                events=f"{schema}.{bare[:50]}_events",
+            )
+        )
+        database.execute(
+            assets.sql("bronze/register_table"), {"bronze": table.bronze, "source": table.name}
+        )
+    return not there
+
+
+def _exists(database: "Database", name: str) -> bool:
+    return database.value("select to_regclass(%s)", [_quoted(name)]) is not None
+
+
+def _quoted(name: str) -> str:
+    """`schema.table` as to_regclass reads it without folding its case."""
+    return ".".join(f'"{part}"' for part in name.split("."))
+
+
+def _check_columns(database: "Database", bronze: str) -> None:
+    """A table of that name which is not ours is left alone."""
+    missing = [
+        row[0] for row in database.rows(assets.sql("bronze/missing_columns"), [_quoted(bronze)])
+    ]
+    if missing:
+        raise SchemaMismatch(
+            f"{bronze} is there and was not made by bictl: it has no column {', '.join(missing)}",
+            hint="name another table as `bronze` in the table's configuration",
+        )
+
+
+def _check_server(database: "Database") -> None:
+    version = int(database.value("show server_version_num"))
+    if version < OLDEST_SERVER:
+        raise MissingDependency(
+            f"bictl needs Postgres 16 or newer; this server is {version // 10000}",
+            hint="upgrade the server, or use the local stack: bictl stack up",
+        )
+
+
+def _explained(database: "Database", error: BictlError) -> BictlError:
+    """The same error with the command that helps, where it is a matter of rights or packages."""
+    state = database.sqlstate(error)
+    if state in {"0A000", "58P01"} and "vector" in error.message:
+        return MissingDependency(
+            "the server does not have pgvector",
+            hint="install it on the Postgres server (package postgresql-<version>-pgvector), "
+            "then run bictl migrate again",
+        )
+    if state == "42501":
+        user, name = database.rows("select current_user, current_database()")[0]
+        return AccessDenied(
+            f"user {user!r} may not create what bictl needs: {error.message}",
+            hint=f'as the owner of the database: grant create on database "{name}" to "{user}"',
+        )
+    return error
