@@ -1,0 +1,35 @@
+"""The bictl.toml of the embedded stack, which settings.load() uses when there is no other one."""
+
+from bictl.local.ports import HOST
+from bictl.local.postgres import DATABASE, USER
+from bictl.local.seaweed import BUCKET, REGION
+from bictl.local.service import Place
+
+
+def text(place: Place) -> str:
+    """The configuration's text; it holds credentials, so the file is the owner's alone."""
+    return f"""\
+# Written by `bictl stack up`: the embedded services on this machine.
+[kafka]
+bootstrap_servers = "{HOST}:{place.ports["kafka"]}"
+end_offsets = "fetch"    # this broker's ListOffsets answers too low
+
+[s3]
+endpoint_url = "http://{HOST}:{place.ports["s3"]}"
+region = "{REGION}"
+bucket = "{BUCKET}"
+access_key_id = "{place.secrets["s3_access_key_id"]}"
+secret_access_key = "{place.secrets["s3_secret_access_key"]}"
+
+[postgres]
+host = "{HOST}"
+port = {place.ports["postgres"]}
+dbname = "{DATABASE}"
+user = "{USER}"
+password = "{place.secrets["postgres"]}"
+
+[tables.product]
+topic = "cord.ConcordDb.dbo.Product"
+key = ["ID"]
+embed = ["name", "vendor_code", "description"]
+"""
