@@ -55,7 +55,7 @@ class Clients:
         """The configured model, for one text soon."""
         from bictl.clients.encoder import open_query_encoder
 
-        return open_query_encoder(self.settings.embedding)
+        return open_query_encoder(self.settings.embedding, state_dir=self.settings.state_dir)
 
     def connect(self) -> "ConnectWorker":
         """The Kafka Connect worker."""
