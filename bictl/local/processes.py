@@ -41,7 +41,7 @@ class Command:
 
 def spawn(command: Command, *, log: Path) -> Process:
     """Start a command that survives us; its output is appended to `log`."""
-    with open(log, "ab", opener=_private) as output:  # noqa: PTH123 (Path.open has no opener)
+    with open(log, "ab", opener=_private) as output:
         child = subprocess.Popen(
             [command.name or str(command.executable), *command.arguments],
             executable=command.executable,
