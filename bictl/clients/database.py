@@ -159,11 +159,15 @@ class Database:
         """Waits for a lock that lives until the end of the transaction."""
         self.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
-    def named(self, name: str, **identifiers: str) -> sql.Composable:
-        """The text of `sql/<name>.sql` with each `{identifier}` quoted; `schema.table` is two."""
+    def named(self, name: str, **parts: str | int | Sequence[str] | None) -> sql.Composable:
+        """The text of `sql/<name>.sql` with each `{part}` in its place.
+
+        A text is a quoted identifier, `schema.table` is two; a sequence is a list of identifiers;
+        a number (a type's length, which no parameter can be) and None are literals.
+        """
         pieces = _PLACEHOLDER.split(assets.sql(name))
         return sql.Composed(
-            sql.SQL(piece) if index % 2 == 0 else identifier(identifiers[piece])
+            sql.SQL(piece) if index % 2 == 0 else _part(parts[piece])
             for index, piece in enumerate(pieces)
         )
 
@@ -269,6 +273,14 @@ class Database:
 def identifier(name: str) -> sql.Identifier:
     """A quoted name; `schema.table` becomes two."""
     return sql.Identifier(*name.split("."))
+
+
+def _part(value: str | int | Sequence[str] | None) -> sql.Composable:
+    if value is None or isinstance(value, int):
+        return sql.Literal(value)
+    if isinstance(value, str):
+        return identifier(value)
+    return sql.SQL(", ").join(identifier(one) for one in value)
 
 
 def _composable(statement: Statement) -> sql.Composable:
