@@ -9,7 +9,8 @@ in base64; a Kafka null is `null`, so the JSON text `null` itself travels as bas
 import base64
 import binascii
 import re
-from collections.abc import Sequence
+import zlib
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import orjson
@@ -20,6 +21,11 @@ _HEAD = re.compile(
     rb'\{"topic":"([A-Za-z0-9._-]{1,249})","partition":(\d{1,10}),"offset":(\d{1,19}),'
     rb'"timestamp":(-?\d{1,19}),'
 )
+MAX_BATCH_BYTES = 1 << 30  # of a batch's lines: what a reader unpacks before it takes it for a bomb
+MAX_LINE_BYTES = 64 << 20
+_SLICE = 64 << 10  # compressed bytes at a time; deflate grows a byte to at most 1032
+_PIECE = 1 << 20
+
 _SCHEMA, _PAYLOAD, _HEADERS = b'{"schema":', b',"payload":', b',"headers":'
 
 
@@ -113,6 +119,50 @@ def parse_line(line: bytes) -> Line:
         value,
         _parse_headers(line[headers_at + len(_HEADERS) : -1]),
     )
+
+
+def read_lines(body: bytes) -> Iterator[bytes]:
+    """The lines of a batch's gzip bytes, without their `\\n`; memory is bound by the longest line.
+
+    ValueError when the bytes are not whole gzip, when the last line has no end, or beyond
+    MAX_BATCH_BYTES and MAX_LINE_BYTES.
+    """
+    rest = b""
+    for piece in _unpack(body):
+        lines = piece.split(b"\n")
+        lines[0] = rest + lines[0]
+        rest = lines.pop()
+        if len(rest) > MAX_LINE_BYTES:
+            raise ValueError(f"a line is longer than {MAX_LINE_BYTES} bytes")
+        yield from lines
+    if rest:
+        raise ValueError("the last line has no end")
+
+
+def _unpack(body: bytes) -> Iterator[bytes]:
+    """The uncompressed bytes of all gzip members, a piece at a time."""
+    from isal import isal_zlib
+
+    unpacker, given, at, total, full = isal_zlib.decompressobj(wbits=31), b"", 0, 0, False
+    try:
+        while True:
+            if unpacker.eof:
+                given = unpacker.unused_data
+                if not given and at >= len(body):
+                    return
+                unpacker = isal_zlib.decompressobj(wbits=31)  # another member follows
+            if not given and not full:
+                given, at = body[at : at + _SLICE], at + _SLICE
+                if not given:
+                    raise ValueError("the gzip bytes end too early")
+            piece = unpacker.decompress(given, _PIECE)
+            given, full = unpacker.unconsumed_tail, len(piece) == _PIECE
+            total += len(piece)
+            if total > MAX_BATCH_BYTES:
+                raise ValueError(f"the lines are more than {MAX_BATCH_BYTES} bytes")
+            yield piece
+    except (isal_zlib.error, zlib.error) as error:
+        raise ValueError(f"the gzip bytes are broken: {error}") from None
 
 
 def _member(name: bytes, raw: bytes | None, splitter: EnvelopeSplitter) -> bytes:
