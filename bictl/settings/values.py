@@ -38,6 +38,7 @@ class Connect:
     url: str = ""
     username: str = ""
     password: Secret = NO_SECRET
+    ca_file: str = ""
     connector: str = "sqlserver-product-connector"
 
 

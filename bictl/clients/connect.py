@@ -1,0 +1,154 @@
+"""A Kafka Connect worker, read only; no answer leaves this file with a secret in it.
+
+https://kafka.apache.org/documentation/#connect_rest
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from bictl.clients.connect_rest import Rest
+from bictl.errors import NotFound
+from bictl.settings import Connect
+from bictl.settings.redact import mask, redact
+
+
+@dataclass(frozen=True, kw_only=True)
+class Worker:
+    """What a worker says about itself; `cluster` is the id of its Kafka cluster."""
+
+    version: str
+    cluster: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Task:
+    """One task as the worker reports it; `trace` is Java's, empty unless it failed."""
+
+    id: int
+    state: str
+    worker: str
+    trace: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Connector:
+    """One connector as the worker reports it; the values of `config` are masked.
+
+    `kind` is source, sink or, for a while after a deletion, unknown.
+    """
+
+    name: str
+    kind: str
+    state: str
+    worker: str
+    trace: str
+    tasks: tuple[Task, ...]
+    config: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Offset:
+    """One committed source or sink offset; the connector's class decides what its keys mean."""
+
+    partition: Mapping[str, Any]
+    offset: Mapping[str, Any]
+
+
+class ConnectWorker:
+    """The worker behind `[connect] url`; each call opens a connection of its own.
+
+    `timeout` (seconds) bounds each wait for the worker. Every call raises Unreachable when nothing
+    answers or the worker is starting, TimedOut when the answer takes too long, AccessDenied on 401
+    and 403, StageFailed for an error of the worker's own, ConfigError for a url that is not its.
+    """
+
+    def __init__(self, connect: Connect, *, timeout: float = 30.0) -> None:
+        self._rest = Rest(connect, timeout=timeout)
+
+    @property
+    def address(self) -> str:
+        """The worker's URL."""
+        return self._rest.address
+
+    def worker(self) -> Worker:
+        """The worker's version and cluster: also the cheapest sign of life."""
+        found = self._rest.get("/")
+        if not isinstance(found, dict) or "kafka_cluster_id" not in found:
+            self._rest.other_service("an answer without kafka_cluster_id")
+        return Worker(version=str(found.get("version", "")), cluster=found["kafka_cluster_id"])
+
+    def names(self) -> list[str]:
+        """The connectors' names."""
+        return sorted(str(name) for name in self._rest.get("/connectors"))
+
+    def overview(self) -> tuple[Connector, ...]:
+        """Every connector, by name. One that was created this moment may still be missing."""
+        found = self._rest.get("/connectors?expand=status&expand=info")
+        if not isinstance(found, dict):
+            self._rest.other_service("a list where connectors with their status were expected")
+        return tuple(
+            _connector(name, parts.get("status", {}), parts.get("info", {}))
+            for name, parts in sorted(found.items())
+        )
+
+    def connector(self, name: str) -> Connector:
+        """One connector; NotFound lists what exists.
+
+        Between its creation and its first report it counts as UNASSIGNED.
+        """
+        path = f"/connectors/{quote(name, safe='')}"
+        info = self._about(name, path)
+        try:
+            status = self._about(name, f"{path}/status")
+        except NotFound:  # "No status found for connector": 404 for a connector that is there
+            status = {}
+        return _connector(name, status, info)
+
+    def offsets(self, name: str) -> tuple[Offset, ...]:
+        """The connector's committed offsets; needs Kafka Connect 3.5.
+
+        The worker reads them from Kafka: while that is down, the call ends in TimedOut.
+        """
+        found = self._about(name, f"/connectors/{quote(name, safe='')}/offsets")
+        return tuple(Offset(item["partition"], item["offset"] or {}) for item in found["offsets"])
+
+    def topics(self, name: str) -> tuple[str, ...]:
+        """The topics that the connector has written since it was created or reset."""
+        found = self._about(name, f"/connectors/{quote(name, safe='')}/topics")
+        return tuple(sorted(found[name]["topics"]))
+
+    def _about(self, name: str, path: str) -> Any:
+        try:
+            return self._rest.get(path)
+        except NotFound as error:
+            if error.kind != "path":
+                raise
+            names = self.names()
+            if name in names:
+                raise
+            raise NotFound("connector", name, existing=names, where=f"on {self.address}") from error
+
+
+def _connector(name: str, status: Mapping[str, Any], info: Mapping[str, Any]) -> Connector:
+    own = status.get("connector", {})
+    return Connector(
+        name=name,
+        kind=str(status.get("type") or info.get("type") or "unknown"),
+        state=str(own.get("state", "UNASSIGNED")),
+        worker=str(own.get("worker_id", "")),
+        trace=redact(str(own.get("trace", ""))),
+        tasks=tuple(
+            Task(
+                id=int(task["id"]),
+                state=str(task["state"]),
+                worker=str(task.get("worker_id", "")),
+                trace=redact(str(task.get("trace", ""))),
+            )
+            for task in status.get("tasks", ())
+        ),
+        config={
+            key: mask(key, str(value)) for key, value in sorted(info.get("config", {}).items())
+        },
+    )

@@ -1,0 +1,197 @@
+"""One GET of a REST service that answers in JSON, over the standard library's HTTP client.
+
+Follows no redirect and uses no proxy, so that credentials go to the configured host alone.
+"""
+
+import base64
+import http.client
+import json
+import ssl
+import time
+from collections.abc import Callable
+from typing import Any, NamedTuple, NoReturn
+from urllib.parse import SplitResult, urlsplit
+
+from bictl.errors import (
+    AccessDenied,
+    BictlError,
+    ConfigError,
+    NotFound,
+    StageFailed,
+    TimedOut,
+    Unreachable,
+)
+from bictl.settings import Connect
+from bictl.settings.redact import redact
+
+_LARGEST = 64 * 1024 * 1024  # bytes of an answer that are read
+_REBALANCE = 0.5  # seconds between two tries while the workers share out their tasks
+_PORT_HINT = "[connect] url names the worker's REST port, 8083 by default"
+
+
+class _Answer(NamedTuple):
+    status: int
+    kind: str  # the content type
+    body: bytes
+
+
+class Rest:
+    """The worker's address, its credentials, and how its failures are called here.
+
+    `timeout` (seconds) bounds each wait for the worker. `get` raises Unreachable when nothing
+    answers, TimedOut when the answer takes too long, AccessDenied on 401 and 403, NotFound("path")
+    on the service's own 404, ConfigError when it is another service, StageFailed for the rest.
+    """
+
+    def __init__(self, connect: Connect, *, timeout: float) -> None:
+        self._url, self._settings, self._timeout = _parse(connect.url), connect, timeout
+
+    @property
+    def address(self) -> str:
+        """The URL, without a slash at its end."""
+        return self._url.geturl().rstrip("/")
+
+    def get(self, path: str) -> Any:
+        """The JSON behind a path; a 409 (the workers are sharing out tasks) is tried again."""
+        deadline = time.monotonic() + self._timeout
+        while True:
+            answer = self._ask(path)
+            if answer.status != 409:
+                return self._read(path, answer)
+            if time.monotonic() + _REBALANCE > deadline:
+                raise TimedOut(
+                    f"the workers around {self.address} were sharing out their tasks for "
+                    f"{self._timeout:g} s",
+                    hint="try again; if it stays so, look at the workers' logs",
+                )
+            time.sleep(_REBALANCE)
+
+    def other_service(self, what: str) -> NoReturn:
+        """Raises ConfigError: something answered, and it is not Kafka Connect."""
+        raise ConfigError(f"{self.address} is not a Kafka Connect worker: {what}", hint=_PORT_HINT)
+
+    def _ask(self, path: str) -> _Answer:
+        connection = self._connection()
+        try:
+            connection.request(
+                "GET", f"{self._url.path.rstrip('/')}{path}", headers=self._headers()
+            )
+            answer = connection.getresponse()
+            kind = answer.headers.get_content_type()
+            return _Answer(answer.status, kind, answer.read(_LARGEST))
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(error) from error
+        finally:
+            connection.close()
+
+    def _failure(self, error: Exception) -> BictlError:
+        for kind, explain in _FAILURES:
+            if isinstance(error, kind):
+                return explain(self, error)
+        raise error
+
+    def _connection(self) -> http.client.HTTPConnection:
+        host, port = self._url.hostname or "", self._url.port
+        if self._url.scheme == "http":
+            return http.client.HTTPConnection(host, port, timeout=self._timeout)
+        try:
+            context = ssl.create_default_context(cafile=self._settings.ca_file or None)
+        except OSError as error:
+            raise ConfigError(
+                f"[connect] ca_file {self._settings.ca_file} cannot be read: {error.strerror}",
+                hint="name a file of PEM certificates",
+            ) from None
+        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+
+    def _headers(self) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if self._settings.username:
+            pair = f"{self._settings.username}:{self._settings.password.reveal() or ''}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return headers
+
+    def _read(self, path: str, answer: _Answer) -> Any:
+        if answer.status in (401, 403):
+            raise AccessDenied(
+                f"Kafka Connect at {self.address} refused {path} ({answer.status})",
+                hint="check [connect] username and password",
+            )
+        if answer.status == 404 and answer.kind != "application/json":
+            # Jetty answers so for ~2.5 s after the port opens; a connector that is not there is
+            # a 404 with JSON.
+            raise Unreachable(
+                f"the worker at {self.address} is starting: it does not know its own paths yet",
+                hint="try again in a few seconds; if it stays so, another service answers there",
+            )
+        try:
+            found = json.loads(answer.body)
+        except ValueError:
+            self.other_service(f"{answer.status} with {answer.kind} instead of JSON")
+        if answer.status == 200:
+            return found
+        self._refuse(path, answer.status, found)
+
+    def _refuse(self, path: str, status: int, found: object) -> NoReturn:
+        message = redact(str(found.get("message", "") if isinstance(found, dict) else ""))
+        if status == 404:
+            raise NotFound("path", path, where=f"on {self.address}", hint=message)
+        if "timed out" in message.lower():
+            raise TimedOut(f"Kafka Connect at {self.address}: {message}", hint="try again")
+        raise StageFailed(
+            f"Kafka Connect at {self.address} answered {status} to {path}: {message}",
+            hint="the worker's log says more",
+        )
+
+
+def _late(rest: Rest, error: Exception) -> BictlError:
+    return TimedOut(
+        f"Kafka Connect at {rest.address} did not answer in time",
+        hint="is its Kafka up? a worker waits for it; --timeout SECONDS gives it longer",
+    )
+
+
+def _no_tls(rest: Rest, error: Exception) -> BictlError:
+    return Unreachable(
+        f"no TLS with {rest.address}: {getattr(error, 'reason', None) or error}",
+        hint="check the url's scheme, and [connect] ca_file for a private authority",
+    )
+
+
+def _no_http(rest: Rest, error: Exception) -> BictlError:
+    name = type(error).__name__
+    return Unreachable(f"{rest.address} does not speak HTTP ({name})", hint=_PORT_HINT)
+
+
+def _no_service(rest: Rest, error: Exception) -> BictlError:
+    return Unreachable(
+        f"no Kafka Connect at {rest.address}: {getattr(error, 'strerror', None) or error}",
+        hint="start the worker, or correct [connect] url",
+    )
+
+
+# What the HTTP client raises, the most special first.
+_FAILURES: tuple[tuple[type[Exception], Callable[[Rest, Exception], BictlError]], ...] = (
+    (TimeoutError, _late),
+    (ssl.SSLError, _no_tls),
+    (http.client.HTTPException, _no_http),
+    (OSError, _no_service),
+)
+
+
+def _parse(url: str) -> SplitResult:
+    parts = urlsplit(url)
+    try:
+        legal = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # a port that is not a number
+        legal = False
+    if not legal:
+        raise ConfigError(
+            f"[connect] url {redact(url)!r} is not an address",
+            hint='write it as url = "http://localhost:8083"',
+        )
+    if parts.username is not None:
+        raise ConfigError(
+            "[connect] url holds a user name",
+            hint="give [connect] username and password_file instead: a url is shown and logged",
+        )
+    return parts
