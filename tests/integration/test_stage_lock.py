@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from bictl import assets
+from bictl.bronze import migrate
 from bictl.clients import Clients
 from bictl.clients.database import Database
 from bictl.errors import LockHeld, RetentionPassed
@@ -42,7 +42,7 @@ with (
 
 @pytest.fixture
 def database(clients: Clients) -> Database:
-    clients.database.script(assets.sql("migrations/0001_foundation"))
+    migrate(clients.database, ())
     return clients.database
 
 
