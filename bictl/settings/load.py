@@ -2,6 +2,7 @@
 
 import dataclasses
 import os
+import re
 import tomllib
 import typing
 from collections.abc import Mapping
@@ -65,16 +66,12 @@ def load(
     """
     path, local = _find(config or environment.get("BICTL_CONFIG"), environment)
     layers = _Layers()
+    chosen = profile or environment.get("BICTL_PROFILE") or None
     if path is not None:
-        document = _parse(path)
-        chosen = profile or environment.get("BICTL_PROFILE")
-        profiles = document.pop("profiles", {})
-        layers.add(document, origin=str(path))
-        if chosen:
-            layers.add(_profile(profiles, chosen, path), origin=f"{path} [profiles.{chosen}]")
-    elif profile:
+        _add_file(layers, path, chosen)
+    elif chosen:
         raise ConfigError(
-            f"there is no configuration file, so no profile {profile!r}",
+            f"there is no configuration file, so no profile {chosen!r}",
             hint="write one with `bictl config init`",
         )
     layers.add_environment(environment)
@@ -82,8 +79,36 @@ def load(
         section, key = item.key.split(".", 1)
         layers.add({section: {key: item.value}}, origin=item.flag)
     return layers.settings(
-        path=path, local_stack=local, profile=profile, state_dir=state_dir(environment)
+        path=path, local_stack=local, profile=chosen, state_dir=state_dir(environment)
     )
+
+
+def _add_file(layers: "_Layers", path: Path, chosen: str | None) -> None:
+    """The file's sections, and over them those of the chosen profile; every profile is checked."""
+    document = _parse(path)
+    profiles = document.pop("profiles", {})
+    if not isinstance(profiles, dict) or not all(isinstance(p, dict) for p in profiles.values()):
+        raise ConfigError(
+            f"{path}: profiles must be sections", hint="for example [profiles.staging.kafka]"
+        )
+    if chosen and chosen not in profiles:
+        shown = ", ".join(nearest(chosen, profiles)) or "none"
+        raise ConfigError(f"{path} has no profile {chosen!r}", hint=f"existing profiles: {shown}")
+    layers.add(document, origin=str(path))
+    others = _Layers()
+    for name, sections in profiles.items():
+        origin = f"{path} [profiles.{name}]"
+        (layers if name == chosen else others).add(sections, origin=origin)
+    if layers.holds_secret() or others.holds_secret():
+        _refuse_public(path)
+
+
+def _refuse_public(path: Path) -> None:
+    if path.stat().st_mode & 0o007:
+        raise ConfigError(
+            f"{path} holds a secret and every user can read it",
+            hint=f"chmod 600 {path}, or name a file with password_file",
+        )
 
 
 def _find(named: str | None, environment: Mapping[str, str]) -> tuple[Path | None, bool]:
@@ -116,13 +141,6 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigError(f"cannot read {path}: {error.strerror}") from None
 
 
-def _profile(profiles: dict[str, Any], chosen: str, path: Path) -> dict[str, Any]:
-    if chosen not in profiles:
-        shown = ", ".join(nearest(chosen, profiles)) or "none"
-        raise ConfigError(f"{path} has no profile {chosen!r}", hint=f"existing profiles: {shown}")
-    return dict(profiles[chosen])
-
-
 class _Layers:
     """Values by `section.key`, later layers over earlier ones, each with its origin."""
 
@@ -146,6 +164,14 @@ class _Layers:
             else:
                 _unknown("section", section, [*_SECTIONS, "tables", "profiles"], origin)
 
+    def holds_secret(self) -> bool:
+        """Whether a secret stands in the layers themselves: not in a file, not behind a command."""
+        return any(
+            hint is Secret and self.values[name].get(key)
+            for name, kind in _SECTIONS.items()
+            for key, hint in typing.get_type_hints(kind).items()
+        )
+
     def add_environment(self, environment: Mapping[str, str]) -> None:
         for variable in sorted(environment):
             if not variable.startswith("BICTL_") or variable in NOT_SETTINGS:
@@ -158,7 +184,9 @@ class _Layers:
             kind = Table if section.startswith("tables.") else _SECTIONS.get(section)
             if kind is None or not key:
                 _unknown("variable", variable, _variables(), "the environment")
-            value = _from_text(environment[variable], _fields(kind).get(key), variable)
+            if key not in _fields(kind):
+                _unknown("variable", variable, _variables(), "the environment")
+            value = _from_text(environment[variable], _fields(kind)[key], variable)
             self._add_keys(section, {key: value}, kind, variable)
 
     def _add_keys(self, section: str, keys: Any, kind: type, origin: str) -> None:
@@ -172,6 +200,14 @@ class _Layers:
                 _unknown(
                     "key", f"{section}.{key}", [f"{section}.{field}" for field in fields], origin
                 )
+            for other in _displaced(kind, key):
+                if other in keys:
+                    raise ConfigError(
+                        f"{origin}: {section}.{key} and {section}.{other} name one secret twice",
+                        hint="keep one of them",
+                    )
+                target.pop(other, None)
+                self.origins.pop(f"{section}.{other}", None)
             target[key] = _checked(value, fields[key], f"{origin}: {section}.{key}")
             self.origins[f"{section}.{key}"] = origin
 
@@ -179,7 +215,7 @@ class _Layers:
         self, *, path: Path | None, local_stack: bool, profile: str | None, state_dir: Path
     ) -> Settings:
         sections: dict[str, Any] = {
-            name: _build(kind, self.values[name]) for name, kind in _SECTIONS.items()
+            name: self._build(kind, self.values[name]) for name, kind in _SECTIONS.items()
         }
         tables = {}
         for name, keys in self.tables.items():
@@ -188,7 +224,7 @@ class _Layers:
                     f"[tables.{name}] has no topic", hint='add topic = "<the Kafka topic>"'
                 )
             base = {"topic": PRODUCT.topic, "embed": PRODUCT.embed} if name == PRODUCT.name else {}
-            tables[name] = _build(Table, {**base, **keys, "name": name})
+            tables[name] = self._build(Table, {**base, **keys, "name": name})
         if tables:
             sections["tables"] = tables
         return Settings(
@@ -200,6 +236,24 @@ class _Layers:
             origins=self.origins,
         )
 
+    def _build(self, kind: type, values: dict[str, Any]) -> Any:
+        plain = dict(values)
+        for key, hint in typing.get_type_hints(kind).items():
+            if hint is Secret:
+                plain[key] = Secret(
+                    plain.pop(key, None),
+                    file=plain.pop(f"{key}_file", None),
+                    command=plain.pop(f"{key}_command", None),
+                )
+        try:
+            return kind(**plain)
+        except ConfigError as error:
+            found = re.match(r"\[([\w.-]+)\] (\w+)", error.message)
+            origin = self.origins.get(f"{found[1]}.{found[2]}") if found else None
+            if origin is None:
+                raise
+            raise ConfigError(f"{origin}: {error.message}", hint=error.hint) from None
+
 
 def _fields(kind: type) -> dict[str, Any]:
     """Every key that a section takes, with its type; secrets also as `_file` and `_command`."""
@@ -209,26 +263,23 @@ def _fields(kind: type) -> dict[str, Any]:
     return hints
 
 
-def _build(kind: type, values: dict[str, Any]) -> Any:
-    plain = dict(values)
-    for key, hint in typing.get_type_hints(kind).items():
-        if hint is Secret:
-            plain[key] = Secret(
-                plain.pop(key, None),
-                file=plain.pop(f"{key}_file", None),
-                command=plain.pop(f"{key}_command", None),
-            )
-    return kind(**plain)
+def _displaced(kind: type, key: str) -> list[str]:
+    """The other ways to give the same secret: a later layer's way replaces an earlier one's."""
+    base = key.removesuffix("_file").removesuffix("_command")
+    if typing.get_type_hints(kind).get(base) is not Secret:
+        return []
+    return [other for other in (base, f"{base}_file", f"{base}_command") if other != key]
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
-    if hint == tuple[str, ...] and isinstance(value, list):
-        value = tuple(value)
-        if all(isinstance(item, str) for item in value):
-            return value
-    wanted = str if hint is Secret else hint
-    plain = typing.get_origin(wanted) or wanted
-    if isinstance(value, plain) and not (plain is int and isinstance(value, bool)):
+    plain = str if hint is Secret else typing.get_origin(hint) or hint
+    if plain is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    if (
+        plain is not tuple
+        and isinstance(value, plain)
+        and not (plain is int and isinstance(value, bool))
+    ):
         return value
     names = {str: "a text", int: "a whole number", bool: "true or false", tuple: "a list of texts"}
     raise ConfigError(
@@ -243,7 +294,10 @@ def _from_text(text: str, hint: Any, variable: str) -> Any:
         except ValueError:
             raise ConfigError(f"{variable} must be a whole number, got {text!r}") from None
     if hint is bool:
-        return text.strip().lower() in {"1", "true", "yes", "on"}
+        word = text.strip().lower()
+        if word in {"1", "true", "yes", "on"} or word in {"0", "false", "no", "off", ""}:
+            return word in {"1", "true", "yes", "on"}
+        raise ConfigError(f"{variable} must be true or false, got {text!r}")
     if hint == tuple[str, ...]:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text

@@ -7,11 +7,15 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bictl.errors import ConfigError, NotFound
+from bictl.errors import ConfigError, NotFound, nearest
 from bictl.settings.secret import NO_SECRET, Secret
 
 TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
+KEY_PREFIX = re.compile(r"(?:(?!\.{1,2}/)[A-Za-z0-9._-]+/)+")
 SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
+MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +33,11 @@ class Kafka:
     ssl_keyfile: str = ""
     group: str = "bictl"
     end_offsets: str = "list"
+
+    def __post_init__(self) -> None:
+        _one_of("kafka", self, "security_protocol", PROTOCOLS)
+        _one_of("kafka", self, "sasl_mechanism", ("", *MECHANISMS))
+        _one_of("kafka", self, "end_offsets", ("list", "fetch"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +75,10 @@ class Postgres:
     sslmode: str = ""
     sslrootcert: str = ""
 
+    def __post_init__(self) -> None:
+        _within("postgres", self, "port", 1, 65535)
+        _one_of("postgres", self, "sslmode", ("", *SSL_MODES))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Ingest:
@@ -73,6 +86,10 @@ class Ingest:
 
     batch_records: int = 20_000
     batch_bytes: int = 128 * 1024 * 1024
+
+    def __post_init__(self) -> None:
+        _within("ingest", self, "batch_records", 1, 10_000_000)
+        _within("ingest", self, "batch_bytes", 1, 1 << 30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -82,6 +99,11 @@ class Dbt:
     project_dir: str = ""
     target_schema: str = "staging"
     threads: int = 2
+
+    def __post_init__(self) -> None:
+        _within("dbt", self, "threads", 1, 256)
+        if not SQL_NAME.fullmatch(self.target_schema):
+            raise ConfigError(f"[dbt] target_schema {self.target_schema!r} is not a plain SQL name")
 
     @property
     def view_schema(self) -> str:
@@ -96,12 +118,18 @@ class Embedding:
     model: str = "sentence-transformers/all-MiniLM-L6-v2"
     engine: str = "onnx"
 
+    def __post_init__(self) -> None:
+        _one_of("embedding", self, "engine", ("onnx", "sentence-transformers"))
+
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
     """`[verify]`. Records younger than `max_lag` seconds may still be in flight."""
 
     max_lag: int = 300
+
+    def __post_init__(self) -> None:
+        _within("verify", self, "max_lag", 0, 365 * 86400)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -140,7 +168,7 @@ class Table:
         where = f"[tables.{self.name}]"
         if not TOPIC_NAME.fullmatch(self.topic):
             raise ConfigError(f"{where} topic {self.topic!r} is not a legal topic name")
-        if not re.fullmatch(r"[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)*/", self.prefix):
+        if not KEY_PREFIX.fullmatch(self.prefix):
             raise ConfigError(
                 f"{where} prefix {self.prefix!r} is not a key prefix",
                 hint="use letters, digits, '.', '_', '-' between slashes, and end with a slash",
@@ -183,6 +211,22 @@ class Settings:
     local_stack: bool = False
     origins: dict[str, str] = field(default_factory=dict)
 
+    def __post_init__(self) -> None:
+        for key in ("topic", "prefix", "bronze", "staging", "embeddings"):
+            self._refuse_sharing(key)
+
+    def _refuse_sharing(self, key: str) -> None:
+        """Two tables in one place would load, close and delete each other's rows."""
+        owners: dict[str, str] = {}
+        for table in self.tables.values():
+            value = getattr(table, key)
+            if value in owners:
+                raise ConfigError(
+                    f"[tables.{owners[value]}] and [tables.{table.name}] have one {key}: {value}",
+                    hint=f"give each table a {key} of its own",
+                )
+            owners[value] = table.name
+
     def table(self, name: str) -> Table:
         """The table of that name; NotFound lists the configured ones, nearest first."""
         if name not in self.tables:
@@ -200,3 +244,19 @@ class Settings:
             existing=[table.topic for table in self.tables.values()],
             where="in the configuration's tables",
         )
+
+
+def _one_of(section: str, values: object, key: str, legal: tuple[str, ...]) -> None:
+    value = getattr(values, key)
+    if value not in legal:
+        shown = ", ".join(repr(one) for one in legal if one)
+        raise ConfigError(
+            f"[{section}] {key} {value!r} is not one of {shown}",
+            hint=f"did you mean {nearest(value, filter(None, legal))[0]!r}?",
+        )
+
+
+def _within(section: str, values: object, key: str, least: int, most: int) -> None:
+    value = getattr(values, key)
+    if not least <= value <= most:
+        raise ConfigError(f"[{section}] {key} must be from {least} to {most}, got {value}")
