@@ -1,5 +1,7 @@
 """Objects → Postgres: one transaction an object, and bictl's own tables."""
 
+from bictl.bronze.account import LoadResult
+from bictl.bronze.load import load, unloaded
 from bictl.bronze.migrate import Migration, check_version, migrate
 
-__all__ = ["Migration", "check_version", "migrate"]
+__all__ = ["LoadResult", "Migration", "check_version", "load", "migrate", "unloaded"]

@@ -4,7 +4,7 @@ import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Protocol
 
 import psycopg2
 import psycopg2.extensions
@@ -31,6 +31,22 @@ select set_config('search_path', 'pg_catalog, public', false),
        set_config('client_min_messages', 'warning', false),
        set_config('statement_timeout', %s, false)
 """
+
+
+class Source(Protocol):
+    """Where a COPY reads from: an open binary file, or anything that reads like one."""
+
+    def read(self, size: int, /) -> bytes:
+        """Up to `size` bytes; empty at the end."""
+        ...
+
+
+class Target(Protocol):
+    """Where a COPY writes to."""
+
+    def write(self, data: bytes, /) -> object:
+        """Takes the bytes."""
+        ...
 
 
 class Database:
@@ -128,13 +144,14 @@ class Database:
         self._leave()
         self.execute(commit)
 
-    def copy_in(self, statement: Statement, source: IO[bytes]) -> int:
+    def copy_in(self, statement: Statement, source: Source) -> int:
         """Sends `source` through a `COPY … FROM STDIN`; the number of rows."""
         with self._mapped(), self._connection().cursor() as cursor:
-            cursor.copy_expert(_composable(statement), source, _COPY_BYTES)
+            # psycopg2 calls read() alone; its stub asks for readline() too
+            cursor.copy_expert(_composable(statement), source, _COPY_BYTES)  # type: ignore[arg-type]
             return cursor.rowcount
 
-    def copy_out(self, statement: Statement, target: IO[bytes]) -> int:
+    def copy_out(self, statement: Statement, target: Target) -> int:
         """Receives a `COPY … TO STDOUT` into `target`; the number of rows."""
         with self._mapped(), self._connection().cursor() as cursor:
             cursor.copy_expert(_composable(statement), target, _COPY_BYTES)
@@ -175,6 +192,11 @@ class Database:
     def sqlstate(error: BaseException) -> str | None:
         """The SQLSTATE behind an error of this class; None when no server gave one."""
         return database_errors.sqlstate(error)
+
+    @staticmethod
+    def refusal(error: BaseException) -> tuple[str, str] | None:
+        """(SQLSTATE, Postgres's words) when it was the data that Postgres refused, else None."""
+        return database_errors.refusal(error)
 
     @contextlib.contextmanager
     def _executed(

@@ -51,6 +51,9 @@ BY_STATE: dict[str, type[BictlError]] = {
     "58": StageFailed,
 }
 
+# Data exceptions, and the limits that a value can exceed: depth of nesting, size.
+_DATA = ("22", "54")
+
 _HINTS: dict[str, str | None] = {
     "25006": "the server is a standby or read-only: connect to the primary",
     "40": "another transaction was in the way: run the same command again",
@@ -87,6 +90,14 @@ def sqlstate(error: BaseException) -> str | None:
             return str(current.pgcode)
         current = current.__cause__
     return None
+
+
+def refusal(error: BaseException) -> tuple[str, str] | None:
+    """(SQLSTATE, Postgres's words) of an error that other data would not have met."""
+    state = sqlstate(error)
+    if state is None or not state.startswith(_DATA):
+        return None
+    return state, _first_line(error.__cause__ or error)
 
 
 def statement_error(error: BaseException, where: str) -> BictlError:

@@ -1,0 +1,197 @@
+"""Objects → Postgres: every listed batch that the ledger does not know, one transaction each."""
+
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bictl.bronze.account import Account, LoadResult
+from bictl.bronze.ahead import ahead
+from bictl.bronze.batch import DamagedObject, is_batch, open_batch
+from bictl.bronze.prepare import Prepared, prepare
+from bictl.bronze.schemas import SchemaIds
+from bictl.bronze.store import Stored, store
+from bictl.errors import NotFound, TimedOut, Unreachable
+from bictl.records import Manifest, OnProgress, Progress, Stop, never_stop, no_progress
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.objects import ObjectInfo, ObjectStore
+    from bictl.settings import Table
+
+LARGE = 20_000  # records after which the planner and the visibility map are brought up to date
+
+
+def load(
+    objects: "ObjectStore",
+    database: "Database",
+    *,
+    table: "Table",
+    run: str,
+    replay: bool = False,
+    only: str | None = None,
+    on_progress: OnProgress = no_progress,
+    stop: Stop = never_stop,
+) -> LoadResult:
+    """Loads what is new; with `replay` everything anew, from the objects alone.
+
+    `only` names one object. A damaged object is left out and the others load. At the end it raises
+    BatchConflict when an offset came twice with different content, else StageFailed when an object
+    was damaged: what did load stays loaded, and running again is safe.
+    """
+    listed, foreign = _list(objects, table, only)
+    known = set() if replay else _known(database, table)
+    todo = [info for info in listed if (info.key, info.etag) not in known]
+    loader = _Loader(objects, database, table=table, run=run, replay=replay)
+    busy: list[ObjectInfo] = []
+    for wait, infos in ((False, todo), (True, busy)):
+        for info, stored in loader.load(infos, wait=wait, stop=stop):
+            if stored is not None and stored.state == "busy":
+                busy.append(info)
+            on_progress(_progress(loader.account, len(todo)))
+    if loader.account.records >= LARGE:
+        database.autocommit(database.named("bronze/analyze", table=table.bronze))
+    result = loader.account.result(
+        table.name,
+        known=len(listed) - len(todo),
+        todo=len(todo),
+        foreign=foreign,
+        orphans=_orphans(database, table, loader.account.manifests) if replay and not only else (),
+    )
+    result.raise_failures()
+    return result
+
+
+def unloaded(objects: "ObjectStore", database: "Database", *, table: "Table") -> "list[ObjectInfo]":
+    """The listed batches that the ledger does not know with this content; reads only."""
+    known = _known(database, table)
+    return [info for info in _list(objects, table, None)[0] if (info.key, info.etag) not in known]
+
+
+class _Loader:
+    """Takes objects through preparation, one ahead in a thread, and into the database."""
+
+    def __init__(
+        self,
+        objects: "ObjectStore",
+        database: "Database",
+        *,
+        table: "Table",
+        run: str,
+        replay: bool,
+    ) -> None:
+        self._objects, self._database, self._table, self._run = objects, database, table, run
+        self._replay, self._ids = replay, SchemaIds(database)
+        self.account = Account()
+
+    def load(
+        self, infos: "list[ObjectInfo]", *, wait: bool, stop: Stop
+    ) -> "Iterator[tuple[ObjectInfo, Stored | None]]":
+        """Each object with what became of it; None when it is damaged."""
+        wanted = (info for info in infos if not stop() and self._is_wanted(info))
+        for info, ready in ahead(self._prepare, wanted):
+            yield info, self._settle(info, ready, wait=wait)
+
+    def _is_wanted(self, info: "ObjectInfo") -> bool:
+        """Whether no other loader has been faster."""
+        if self._replay:
+            return True
+        query = "select 1 from bictl.object_ledger where object_key = %s and etag = %s"
+        if self._database.value(query, [info.key, info.etag]) is None:
+            return True
+        self.account.settled += 1
+        return False
+
+    def _prepare(self, info: "ObjectInfo") -> Prepared:
+        try:
+            batch = open_batch(
+                self._objects, info, prefix=self._table.prefix, topic=self._table.topic
+            )
+        except NotFound as gone:
+            raise DamagedObject(info.key, f"listed, then gone: {gone.message}") from gone
+        return prepare(batch)
+
+    def _settle(
+        self, info: "ObjectInfo", ready: "Future[Prepared]", *, wait: bool
+    ) -> Stored | None:
+        try:
+            prepared = ready.result()
+        except DamagedObject as damaged:
+            self.account.damage(damaged)
+            return None
+        stored = self._store(prepared, wait=wait)
+        if stored.state != "busy":
+            self.account.add(info, prepared.batch.manifest, stored)
+        return stored
+
+    def _store(self, prepared: Prepared, *, wait: bool) -> Stored:
+        """Once more when the connection broke: the ledger tells whether the commit had happened."""
+        attempt = partial(
+            store,
+            self._database,
+            prepared,
+            table=self._table,
+            ids=self._ids,
+            run=self._run,
+            wait=wait,
+            keep=self._overlapping(prepared.batch.manifest) if self._replay else None,
+        )
+        try:
+            return attempt()
+        except TimedOut:
+            raise
+        except Unreachable:
+            return attempt()
+
+    def _overlapping(self, mine: Manifest) -> list[str]:
+        """The objects, replayed before, that share offsets with this one."""
+        return [
+            other.name.key(self._table.prefix)
+            for other in self.account.manifests
+            if (other.generation, other.partition) == (mine.generation, mine.partition)
+            and max(other.first, mine.first) < min(other.next, mine.next)
+        ]
+
+
+def _list(
+    objects: "ObjectStore", table: "Table", only: str | None
+) -> "tuple[list[ObjectInfo], list[str]]":
+    """The batches under the table's prefix, and the keys there that are none."""
+    if only is not None:
+        return [objects.head(only)[0]], []
+    found: tuple[list[ObjectInfo], list[str]] = ([], [])
+    for info in objects.list(table.prefix):
+        if is_batch(table.prefix, info.key):
+            found[0].append(info)
+        else:
+            found[1].append(info.key)
+    return found
+
+
+def _known(database: "Database", table: "Table") -> set[tuple[str, str]]:
+    query = "select object_key, etag from bictl.object_ledger where kafka_topic = %s"
+    return {(str(key), str(etag)) for key, etag in database.rows(query, [table.topic])}
+
+
+def _orphans(database: "Database", table: "Table", manifests: Iterable[Manifest]) -> list[str]:
+    """Rows that no object covers: their objects have expired, or they never had one."""
+    covered = [f"{one.generation} {one.partition} {one.first} {one.next}" for one in manifests]
+    rows = database.rows(
+        database.named("bronze/orphans", table=table.bronze),
+        {"topic": table.topic, "covered": covered},
+    )
+    return [
+        f"{count} records of generation {generation}, {partition}:[{first},{last + 1})"
+        for generation, partition, count, first, last in rows
+    ]
+
+
+def _progress(account: Account, total: int) -> Progress:
+    return Progress(
+        stage="load-bronze",
+        done=account.settled,
+        total=total,
+        unit="objects",
+        bytes=account.bytes,
+        note=f"{account.records:,} records",
+    )

@@ -1,0 +1,243 @@
+"""One batch into Postgres, in one transaction: rows, quarantine, conflicts and the ledger's row.
+
+The ledger's CHECK is the last word: a transaction in which a record got lost cannot commit.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from bictl import assets
+from bictl.bronze.batch import Batch
+from bictl.bronze.copy import ChunkReader
+from bictl.bronze.prepare import Prepared, Reject, instant
+from bictl.bronze.salvage import salvage
+from bictl.bronze.schemas import SchemaIds
+from bictl.errors import BictlError
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.settings import Table
+
+_COPY = "copy pg_temp.bictl_batch from stdin (format binary)"
+_TRY = "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """An offset that bronze or quarantine holds with other content, from another object."""
+
+    partition: int
+    offset: int
+    standing_file: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stored:
+    """What became of a batch.
+
+    `known` was loaded before, `busy` is being loaded by another run; `changed` says that the object
+    had been loaded with other content.
+    """
+
+    state: Literal["loaded", "known", "busy"] = "loaded"
+    changed: bool = False
+    loaded: int = 0
+    quarantined: int = 0
+    duplicates: int = 0
+    tombstones: int = 0
+    conflicts: tuple[Conflict, ...] = ()
+
+
+def store(
+    database: "Database",
+    prepared: Prepared,
+    *,
+    table: "Table",
+    ids: SchemaIds,
+    run: str,
+    wait: bool,
+    keep: Sequence[str] | None = None,
+) -> Stored:
+    """Loads a batch, whole or not at all; unless `wait`, not while another loader is at it.
+
+    With `keep` the batch is loaded anew: what it has brought before is deleted in the same
+    transaction, save rows of the objects in `keep`.
+    """
+    batch = prepared.batch
+    known_ids = _known_ids(ids, prepared)
+    database.execute(assets.sql("bronze/temp_tables"))
+    database.execute(assets.sql("bronze/generation"), _place(batch))
+    with database.transaction():
+        if not _lock(database, batch, wait=wait):
+            return Stored(state="busy")
+        contents = database.rows(
+            "select sha256 from bictl.object_ledger where object_key = %s", [batch.info.key]
+        )
+        known = (batch.manifest.sha256,) in contents
+        if known and keep is None:
+            _renew_etag(database, batch)
+            return Stored(state="known")
+        work = BatchStore(database, batch, table=table)
+        if keep is not None:
+            work.forget(keep)
+        _put_all(work, prepared, known_ids, ids)
+        return work.finish(run, changed=bool(contents) and not known)
+
+
+class BatchStore:
+    """A batch's way into bronze inside an open transaction, with its running account."""
+
+    def __init__(self, database: "Database", batch: Batch, *, table: "Table") -> None:
+        self.database, self.batch, self.table = database, batch, table
+        self.loaded = self.quarantined = self.duplicates = 0
+        self._conflicts: dict[int, str] = {}
+        self._used = False
+
+    def put(self, copied: Iterable[bytes], count: int, schema_ids: list[int]) -> None:
+        """Copies `count` records in; all of them, or an error and none."""
+        values = {**_place(self.batch), "schema_ids": schema_ids}
+        with self.database.transaction():
+            if self._used:
+                self.database.execute("truncate pg_temp.bictl_batch")
+            self.database.copy_in(_COPY, ChunkReader(copied))
+            loaded = self._run("bronze/insert", values)
+            conflicts = [] if loaded == count else self._rows("bronze/conflicts", values)
+            self.database.execute(assets.sql("bronze/release"), values)
+        self._used = True
+        self.loaded += loaded
+        self.duplicates += count - loaded
+        self._conflicts.update(conflicts)
+
+    def reject(self, reject: Reject) -> None:
+        """Puts a record into quarantine; one that stands elsewhere already is a duplicate."""
+        values = {
+            **_place(self.batch),
+            **_raw(reject.line),
+            "sqlstate": reject.sqlstate,
+            "reason": reject.reason,
+        }
+        if self._rows("bronze/quarantine", values):
+            self.quarantined += 1
+            return
+        self.duplicates += 1
+        standing, same = self._rows("bronze/standing", values)[0]
+        if not same:
+            self._conflicts[reject.line.offset] = standing
+
+    def forget(self, keep: Sequence[str]) -> None:
+        """Deletes what this object has brought before, for a replay."""
+        self._run("bronze/forget_object", {**_place(self.batch), "keep": list(keep)})
+
+    def finish(self, run: str, *, changed: bool) -> Stored:
+        """Writes conflicts and the ledger's row."""
+        for line in self.batch.records() if self._conflicts else ():
+            if standing := self._conflicts.get(line.offset):
+                self.database.execute(
+                    assets.sql("bronze/note_conflict"),
+                    {**_place(self.batch), **_raw(line), "standing": standing},
+                )
+        self.database.execute(assets.sql("bronze/ledger_insert"), self._ledger_row(run))
+        partition = self.batch.manifest.partition
+        return Stored(
+            changed=changed,
+            loaded=self.loaded,
+            quarantined=self.quarantined,
+            duplicates=self.duplicates,
+            tombstones=self.batch.manifest.tombstones,
+            conflicts=tuple(
+                Conflict(partition, offset, file)
+                for offset, file in sorted(self._conflicts.items())
+            ),
+        )
+
+    def _ledger_row(self, run: str) -> dict[str, Any]:
+        manifest, info = self.batch.manifest, self.batch.info
+        return {
+            **_place(self.batch),
+            "etag": info.etag,
+            "size": info.size,
+            "records": manifest.records,
+            "tombstones": manifest.tombstones,
+            "min_instant": instant(manifest.min_timestamp),
+            "max_instant": instant(manifest.max_timestamp),
+            "loaded": self.loaded,
+            "quarantined": self.quarantined,
+            "duplicates": self.duplicates,
+            "conflicts": len(self._conflicts),
+            "ingest_run": manifest.run,
+            "load_run": run,
+        }
+
+    def _run(self, name: str, values: dict[str, Any]) -> int:
+        return self.database.execute(self.database.named(name, table=self.table.bronze), values)
+
+    def _rows(self, name: str, values: dict[str, Any]) -> list[tuple[Any, ...]]:
+        return self.database.rows(self.database.named(name, table=self.table.bronze), values)
+
+
+def _put_all(
+    work: BatchStore, prepared: Prepared, known_ids: list[int] | None, ids: SchemaIds
+) -> None:
+    """The batch in one COPY; record by record only where Postgres refuses that."""
+    for reject in prepared.rejects:
+        work.reject(reject)
+    if known_ids is not None:
+        try:
+            if prepared.count:
+                work.put(prepared.chunks, prepared.count, known_ids)
+        except BictlError as error:
+            if work.database.refusal(error) is None:
+                raise
+        else:
+            return
+    salvage(work, ids)
+
+
+def _known_ids(ids: SchemaIds, prepared: Prepared) -> list[int] | None:
+    """The ids of the batch's schemas; None when jsonb refuses one of them."""
+    try:
+        return ids.of(prepared.book.schemas)
+    except BictlError as error:
+        if ids.database.refusal(error) is None:
+            raise
+        return None
+
+
+def _lock(database: "Database", batch: Batch, *, wait: bool) -> bool:
+    name = f"bictl:object:{batch.info.key}"
+    if wait:
+        database.lock(name)
+        return True
+    return bool(database.value(_TRY, [name]))
+
+
+def _renew_etag(database: "Database", batch: Batch) -> None:
+    """The same bytes were written once more: their new etag keeps them from being read again."""
+    database.execute(
+        "update bictl.object_ledger set etag = %s where object_key = %s and sha256 = %s",
+        [batch.info.etag, batch.info.key, batch.manifest.sha256],
+    )
+
+
+def _place(batch: Batch) -> dict[str, Any]:
+    manifest = batch.manifest
+    return {
+        "file": batch.info.key,
+        "sha256": manifest.sha256,
+        "topic": manifest.topic,
+        "generation": manifest.generation,
+        "generation_no": manifest.generation_no,
+        "partition": manifest.partition,
+        "first": manifest.first,
+        "next": manifest.next,
+    }
+
+
+def _raw(line: Any) -> dict[str, Any]:
+    return {
+        "offset": line.offset,
+        "instant": instant(line.timestamp),
+        "key": line.key,
+        "value": line.value,
+    }
