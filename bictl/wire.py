@@ -47,7 +47,8 @@ class EnvelopeSplitter:
     """
 
     def __init__(self) -> None:
-        self._head = b"\0"  # `{"schema":…,` of the newest schema: no JSON starts with NUL
+        # `{"schema":…,"payload":` of the newest schema; no JSON starts with NUL.
+        self._head = b"\0"
         self._schema = b""
 
     def split(self, envelope: bytes) -> tuple[bytes | None, bytes]:
@@ -57,7 +58,7 @@ class EnvelopeSplitter:
         """
         if not envelope.startswith(self._head) and not self._learn(envelope):
             return None, envelope
-        return self._schema, b"{" + envelope[len(self._head) :]
+        return self._schema, b'{"payload":' + envelope[len(self._head) :]
 
     def is_json_line(self, raw: bytes) -> bool:
         """Whether the bytes are JSON on one line, so that they may be pasted into one."""
@@ -75,7 +76,7 @@ class EnvelopeSplitter:
             if schema.startswith(b"{") and _is_json(schema):
                 if b"\n" in schema or b"\r" in schema:
                     return False
-                self._head, self._schema = envelope[: end + 1], schema
+                self._head, self._schema = envelope[: end + len(_PAYLOAD)], schema
                 return True
             end = envelope.find(_PAYLOAD, end + 1)
         return False
@@ -222,7 +223,7 @@ def _parse_headers(text: bytes) -> Sequence[tuple[str, bytes | None]]:
             (str(name), None if value is None else _from_base64(value.encode()))
             for name, value in orjson.loads(text)
         )
-    except (orjson.JSONDecodeError, TypeError, AttributeError) as error:
+    except (ValueError, TypeError, AttributeError) as error:
         raise ValueError(f"the line's headers are not a list of pairs: {error}") from None
 
 
