@@ -133,10 +133,12 @@ class Manifest:
         return BatchName(self.generation, self.partition, self.first)
 
     def to_metadata(self) -> dict[str, str]:
-        """S3 user metadata: lower-case ASCII keys, text values."""
+        """S3 user metadata: lower-case ASCII keys, text values; stores drop empty ones, so None is
+        left out."""
         return {
-            f"bictl-{key.replace('_', '-')}": "" if value is None else str(value)
+            f"bictl-{key.replace('_', '-')}": str(value)
             for key, value in vars(self).items()
+            if value is not None
         }
 
     @classmethod
@@ -159,8 +161,8 @@ class Manifest:
                 records=int(found["records"]),
                 tombstones=int(found["tombstones"]),
                 sha256=found["sha256"],
-                min_timestamp=int(found["min_timestamp"]) if found["min_timestamp"] else None,
-                max_timestamp=int(found["max_timestamp"]) if found["max_timestamp"] else None,
+                min_timestamp=_optional(found.get("min_timestamp")),
+                max_timestamp=_optional(found.get("max_timestamp")),
                 run=found["run"],
                 format=found["format"],
             )
@@ -171,6 +173,10 @@ class Manifest:
                 f"the manifest's range {manifest.range} holds {manifest.records} records"
             )
         return manifest
+
+
+def _optional(text: str | None) -> int | None:
+    return int(text) if text else None
 
 
 @dataclass(frozen=True, kw_only=True)
