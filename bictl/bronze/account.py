@@ -82,7 +82,9 @@ class LoadResult:
             first = self.damaged[0]
             names = _some([damage.key for damage in self.damaged])
             raise StageFailed(
-                f"not loaded: {names}: {first.reason} ({self.summary})", hint=first.hint
+                f"{_count(len(self.damaged), 'object')} not loaded: {names}: {first.reason} "
+                f"({_count(self.loaded, 'record')} of the others loaded)",
+                hint=first.hint,
             )
 
 
