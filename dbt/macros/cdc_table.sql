@@ -11,17 +11,13 @@
     rows; the payload is read and decoded for that one record only. Filters on the key reach the
     key's index. -#}
 {% macro cdc_table(bronze, key, columns) %}
-{%- set named = [] -%}
-{%- for source_name, declared, name in columns -%}
-    {%- do named.append({
-        'source': cdc_literal(source_name), 'name': adapter.quote(name), 'kind': cdc_type(declared)}) -%}
-{%- endfor -%}
+{%- set named = cdc_columns(columns) -%}
 {%- set keys = cdc_keys(key, named) -%}
 with recursive described as materialized (
     select
         id
         {%- for c in named if cdc_described(c.kind, '') %},
-        {{ cdc_described(c.kind, 'fields -> ' ~ c.source) }} as {{ c.name }}
+        {{ cdc_described(c.kind, 'fields -> ' ~ c.source) }} as unit{{ c.number }}
         {%- endfor %}
     from bronze.cdc_schema
 ),
@@ -32,11 +28,11 @@ with recursive described as materialized (
 
 select
     {%- for c in named %}
-    {%- set as_key = keys | selectattr('column', 'equalto', c.name) | first -%}
+    {%- set as_key = keys | selectattr('column', 'equalto', c.name) | first %}
     {%- if as_key is defined and c.kind.type in ['integer', 'bigint', 'text'] %}
     newest.{{ as_key.name }} as {{ c.name }},
     {%- else %}
-    {{ cdc_typed(c.kind, 'state.row ->> ' ~ c.source, 'described.' ~ c.name, 'decoded.' ~ c.name) }} as {{ c.name }},
+    {{ cdc_typed(c) }} as {{ c.name }},
     {%- endif %}
     {%- endfor %}
     state.operation as cdc_operation,
@@ -52,29 +48,44 @@ cross join lateral (
     select
         record_id,
         event,
-        bronze.cdc_operation(event) as operation,
-        bronze.cdc_row(event) as row,
-        bronze.decode_bigint_text(bronze.cdc_source(event, 'ts_ms')) as source_ms,
-        coalesce(bronze.cdc_source(event, 'snapshot'), 'false') as snapshot
+        bronze.cdc_operation(event, is_envelope) as operation,
+        bronze.cdc_row(event, is_envelope) as row,
+        bronze.decode_bigint_text(bronze.cdc_source(event, is_envelope, 'ts_ms')) as source_ms,
+        coalesce(bronze.cdc_source(event, is_envelope, 'snapshot'), 'false') as snapshot
     from (
-        select newest.record_id, bronze.cdc_event(record.cdc_payload) as event offset 0
-    ) as envelope
+        select record_id, event, bronze.cdc_is_envelope(event) as is_envelope
+        from (
+            select newest.record_id, bronze.cdc_event(record.cdc_payload) as event offset 0
+        ) as unwrapped
+        offset 0
+    ) as shaped
     offset 0
 ) as state
 cross join lateral (
     select
-        {%- for c in named if cdc_decoded(c.kind, '', '') %}
-        {{ cdc_decoded(c.kind, 'raw.' ~ c.name, 'described.' ~ c.name) }} as {{ c.name }},
+        {%- for c in named if cdc_is_number(c.kind) %}
+        {{ cdc_number(c) }} as n{{ c.number }},
         {%- endfor %}
         record_id
     from (
         select
-            {%- for c in named if cdc_decoded(c.kind, '', '') %}
-            state.row -> {{ c.source }} as {{ c.name }},
+            *
+            {%- for c in named if c.kind.family == 'decimal' %},
+            bronze.decimal_hex(v{{ c.number }}, t{{ c.number }}, {{ c.unit }}) as x{{ c.number }}
             {%- endfor %}
-            newest.record_id
+        from (
+            select
+                {%- for c in named if cdc_is_number(c.kind) %}
+                state.row -> {{ c.source }} as v{{ c.number }},
+                {%- if c.kind.family == 'decimal' %}
+                state.row ->> {{ c.source }} as t{{ c.number }},
+                {%- endif %}
+                {%- endfor %}
+                newest.record_id
+            offset 0
+        ) as raw
         offset 0
-    ) as raw
+    ) as hexed
     offset 0
 ) as decoded
 where
@@ -85,6 +96,22 @@ where
             < (closed.generation_no, closed.position)
     )
 {%- endmacro %}
+
+
+{#- The columns with their kinds; `unit` is what the record's schema says, else the default. -#}
+{% macro cdc_columns(columns) %}
+    {%- set found = [] -%}
+    {%- for source_name, declared, name in columns -%}
+        {%- set kind = cdc_type(declared) -%}
+        {%- do found.append({
+            'number': loop.index,
+            'source': cdc_literal(source_name),
+            'name': adapter.quote(name),
+            'kind': kind,
+            'unit': 'coalesce(described.unit' ~ loop.index ~ ', ' ~ kind.unit ~ ')'}) -%}
+    {%- endfor -%}
+    {{ return(found) }}
+{% endmacro %}
 
 
 {#- The expression of each key column; an integer key is one, so that a filter finds the index. -#}
@@ -107,52 +134,20 @@ where
 {% endmacro %}
 
 
-{#- The newest record of each key: of its newest records, one a partition, the newest. Nearly every
-    key is in one partition, so only the others are looked at closely. -#}
+{#- The newest record of each key. A key is nearly always in one partition, so the others are looked
+    at apart, and only where a table has several partitions: to the planner that work is cheap. -#}
 {% macro cdc_newest(bronze, keys) -%}
 {%- set key_names = keys | map(attribute='name') | join(', ') -%}
-newest_of_partition as (
-    select distinct on ({{ key_names }}, generation_no, kafka_partition)
-        {%- for k in keys %}
-        {{ k.function }}(b.kafka_key, b.cdc_payload, {{ k.source }}) as {{ k.name }},
-        {%- endfor %}
-        coalesce(g.generation_no, 0) as generation_no,
-        b.kafka_partition,
-        b.kafka_offset,
-        b.id as record_id
-    from {{ bronze }} as b
-    left join bronze.cdc_generation as g using (kafka_topic, generation)
-    where
-        {%- for k in keys %}
-        {{ 'and ' if not loop.first }}{{ k.function }}(b.kafka_key, b.cdc_payload, {{ k.source }})
-            is not null
-        {%- endfor %}
-    order by {{ key_names }}, generation_no, kafka_partition, kafka_offset desc
-),
-
-counted as (
-    select *, count(*) over (partition by {{ key_names }}) as partitions
-    from newest_of_partition
-),
-
 newest as (
     select {{ key_names }}, generation_no, record_id
-    from counted
-    where partitions < 2 or record_id = (
-        select rival.id
-        from (
-            select distinct on (generation_no, b.kafka_partition)
-                coalesce(g.generation_no, 0) as generation_no,
-                b.*
-            from {{ bronze }} as b
-            left join bronze.cdc_generation as g using (kafka_topic, generation)
-            where
-                {%- for k in keys %}
-                {{ 'and ' if not loop.first
-                }}{{ k.function }}(b.kafka_key, b.cdc_payload, {{ k.source }}) = counted.{{ k.name }}
-                {%- endfor %}
-            order by generation_no, b.kafka_partition, b.kafka_offset desc
-        ) as rival
+    from ({{ cdc_newest_of_partition(bronze, keys) }}) as counted
+    where partitions < 2
+
+    union all
+
+    (
+        select distinct on ({{ key_names }}) {{ key_names }}, generation_no, record_id
+        from ({{ cdc_newest_of_partition(bronze, keys) }}) as rival
         -- A tombstone stands where the record before it stands; one with nothing before it
         -- (compaction) behind what is older by the clock.
         left join lateral (
@@ -165,7 +160,7 @@ newest as (
                 and earlier.generation = rival.generation
                 {%- for k in keys %}
                 and {{ k.function }}(earlier.kafka_key, earlier.cdc_payload, {{ k.source }})
-                    = counted.{{ k.name }}
+                    = rival.{{ k.name }}
                 {%- endfor %}
                 and earlier.cdc_payload is not null
                 and case when earlier.kafka_partition = rival.kafka_partition
@@ -178,12 +173,42 @@ newest as (
                 position desc nulls last
             limit 1
         ) as place on true
+        where
+            (select count(*) > 1 from partition)
+            and case when partitions > 1 then 1 else 0 end = 1
         order by
-            rival.generation_no desc, place.position desc nulls last,
+            {{ key_names }}, rival.generation_no desc, place.position desc nulls last,
             rival.kafka_timestamp desc, rival.kafka_offset desc
-        limit 1
     )
 )
+{%- endmacro %}
+
+
+{#- Each key's newest record in each partition, and in how many partitions the key is. -#}
+{% macro cdc_newest_of_partition(bronze, keys) -%}
+{%- set key_names = keys | map(attribute='name') | join(', ') %}
+        select *, count(*) over (partition by {{ key_names }}) as partitions
+        from (
+            select distinct on ({{ key_names }}, generation_no, b.kafka_partition)
+                {%- for k in keys %}
+                {{ k.function }}(b.kafka_key, b.cdc_payload, {{ k.source }}) as {{ k.name }},
+                {%- endfor %}
+                coalesce(g.generation_no, 0) as generation_no,
+                b.kafka_topic,
+                b.generation,
+                b.kafka_partition,
+                b.kafka_offset,
+                b.kafka_timestamp,
+                b.id as record_id
+            from {{ bronze }} as b
+            left join bronze.cdc_generation as g using (kafka_topic, generation)
+            where
+                {%- for k in keys %}
+                {{ 'and ' if not loop.first
+                }}{{ k.function }}(b.kafka_key, b.cdc_payload, {{ k.source }}) is not null
+                {%- endfor %}
+            order by {{ key_names }}, generation_no, b.kafka_partition, b.kafka_offset desc
+        ) as newest_of_partition
 {%- endmacro %}
 
 

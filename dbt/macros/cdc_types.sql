@@ -15,7 +15,8 @@
         {%- set precision, scale = known.get(base, (sizes + [18, 0])[:2] if sizes | length != 1
             else [sizes[0], 0]) -%}
         {{ return({'family': 'decimal', 'precision': precision, 'scale': scale,
-            'type': 'numeric(' ~ precision ~ ',' ~ scale ~ ')', 'unit': '1e-' ~ scale}) }}
+            'type': 'numeric(' ~ precision ~ ',' ~ scale ~ ')', 'unit': '1e-' ~ scale,
+            'most': '9' * (precision - scale) ~ '.' ~ '9' * scale}) }}
     {%- elif base == 'real' or (base == 'float' and sizes and sizes[0] <= 24) -%}
         {{ return({'family': 'float', 'fit': 'real', 'type': 'real'}) }}
     {%- elif base in ['float', 'double'] -%}
@@ -23,14 +24,14 @@
     {%- elif base in ['bit', 'boolean'] -%}
         {{ return({'family': 'boolean', 'type': 'boolean'}) }}
     {%- elif base == 'date' -%}
-        {{ return({'family': 'date', 'type': 'date', 'unit': 'days'}) }}
+        {{ return({'family': 'date', 'type': 'date', 'unit': "'days'"}) }}
     {%- elif base in ['time', 'datetime2', 'datetime', 'smalldatetime'] -%}
         {%- set digits = 3 if base in ['datetime', 'smalldatetime'] else (sizes + [7])[0] -%}
         {%- set family = 'time' if base == 'time' else 'timestamp' -%}
         {{ return({'family': family, 'type': family,
-            'unit': 'ms' if digits <= 3 else 'us' if digits <= 6 else 'ns'}) }}
+            'unit': "'ms'" if digits <= 3 else "'us'" if digits <= 6 else "'ns'"}) }}
     {%- elif base == 'datetimeoffset' -%}
-        {{ return({'family': 'timestamptz', 'type': 'timestamptz', 'unit': 'iso'}) }}
+        {{ return({'family': 'timestamptz', 'type': 'timestamptz', 'unit': "'iso'"}) }}
     {%- elif base in ['char', 'varchar', 'nchar', 'nvarchar', 'text', 'ntext', 'xml', 'sysname',
         'uniqueidentifier'] -%}
         {{ return({'family': 'text', 'type': 'text'}) }}
@@ -41,10 +42,10 @@
 {% endmacro %}
 
 
-{#- How a column of the family goes from the row's JSON to its type, in three steps. Each step is a
-    subquery of its own, so that no step evaluates the one before it more than once. -#}
+{#- How a column goes from the row's JSON to its type. Each step is a column of a subquery of its
+    own (v, t, x, n and the column's number), so that none works out the one before it twice. -#}
 
-{#- What the schema says about the column's encoding, asked once a schema; '' when it is not needed. -#}
+{#- What the schema says about the column's encoding, asked once a schema; '' where nothing is. -#}
 {% macro cdc_described(kind, field) %}
     {%- if kind.family == 'decimal' -%} bronze.decimal_unit({{ field }})
     {%- elif kind.unit is defined -%} bronze.time_unit({{ field }})
@@ -52,36 +53,44 @@
 {% endmacro %}
 
 
-{#- The number behind the JSON value; '' where the last step reads the JSON itself. -#}
-{% macro cdc_decoded(kind, value, described) %}
-    {%- if kind.family == 'decimal' -%}
-        bronze.decode_number({{ value }}, coalesce({{ described }}, {{ kind.unit }}))
-    {%- elif kind.family in ['whole', 'float'] -%} bronze.decode_number({{ value }}, 0)
-    {%- elif kind.unit is defined -%} bronze.decode_bigint({{ value }})
+{#- Whether the column's value is a number on the wire. -#}
+{% macro cdc_is_number(kind) %}{{ return(kind.family in ['whole', 'float'] or kind.unit is defined) }}
+{%- endmacro %}
+
+
+{#- The number behind the JSON value. -#}
+{% macro cdc_number(column) %}
+    {%- set v = 'v' ~ column.number -%}
+    {%- if column.kind.family == 'decimal' -%}
+        bronze.decode_decimal({{ v }}, t{{ column.number }}, x{{ column.number }}, {{ column.unit }})
+    {%- elif column.kind.unit is defined -%} bronze.decode_bigint({{ v }})
+    {%- else -%} bronze.decode_number({{ v }})
     {%- endif -%}
 {% endmacro %}
 
 
 {#- The value in its type, or NULL where it does not fit. -#}
-{% macro cdc_typed(kind, row_value, described, decoded) %}
-    {%- set unit = "coalesce(" ~ described ~ ", '" ~ kind.unit ~ "')" -%}
-    {%- set iso = "bronze.decode_iso_timestamptz(" ~ row_value ~ ")" -%}
+{% macro cdc_typed(column) %}
+    {%- set kind = column.kind -%}
+    {%- set text = 'state.row ->> ' ~ column.source -%}
+    {%- set number = 'decoded.n' ~ column.number -%}
+    {%- set iso = 'bronze.decode_iso_timestamptz(' ~ text ~ ')' -%}
     {%- if kind.family == 'decimal' -%}
-        case when abs(round({{ decoded }}, {{ kind.scale }})) < 1e{{ kind.precision - kind.scale }}
-            then {{ decoded }}::{{ kind.type }} end
-    {%- elif kind.family in ['whole', 'float'] -%} bronze.fit_{{ kind.fit }}({{ decoded }})
+        case when {{ number }} between -{{ kind.most }} and {{ kind.most }}
+            then {{ number }}::{{ kind.type }} end
+    {%- elif kind.family in ['whole', 'float'] -%} bronze.fit_{{ kind.fit }}({{ number }})
     {%- elif kind.family == 'boolean' -%}
-        case {{ row_value }} when 'true' then true when 'false' then false end
-    {%- elif kind.family == 'date' -%} bronze.decode_date({{ decoded }})
-    {%- elif kind.family == 'time' -%} bronze.decode_time({{ decoded }}, {{ unit }})
+        case {{ text }} when 'true' then true when 'false' then false end
+    {%- elif kind.family == 'date' -%} bronze.decode_date({{ number }})
+    {%- elif kind.family == 'time' -%} bronze.decode_time({{ number }}, {{ column.unit }})
     {%- elif kind.family == 'timestamp' -%}
-        case {{ unit }} when 'iso' then {{ iso }} at time zone 'UTC'
-            else bronze.decode_timestamp({{ decoded }}, {{ unit }}) end
+        case {{ column.unit }} when 'iso' then {{ iso }} at time zone 'UTC'
+            else bronze.decode_timestamp({{ number }}, {{ column.unit }}) end
     {%- elif kind.family == 'timestamptz' -%}
-        case {{ unit }} when 'iso' then {{ iso }}
-            else bronze.decode_timestamp({{ decoded }}, {{ unit }}) at time zone 'UTC' end
-    {%- elif kind.family == 'bytes' -%} bronze.decode_base64({{ row_value }})
-    {%- else -%} {{ row_value }}
+        case {{ column.unit }} when 'iso' then {{ iso }}
+            else bronze.decode_timestamp({{ number }}, {{ column.unit }}) at time zone 'UTC' end
+    {%- elif kind.family == 'bytes' -%} bronze.decode_base64({{ text }})
+    {%- else -%} {{ text }}
     {%- endif -%}
 {% endmacro %}
 

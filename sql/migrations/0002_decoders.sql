@@ -24,25 +24,25 @@ $$;
 
 -- r, c, u or d; a tombstone is d. A flat row that does not name its operation only says whether it
 -- is still there.
-create function bronze.cdc_operation(event jsonb) returns text
+create function bronze.cdc_operation(event jsonb, is_envelope boolean) returns text
 language sql immutable parallel safe as $$
     select case
         when event is null then 'd'
-        when bronze.cdc_is_envelope(event) then event ->> 'op'
+        when is_envelope then event ->> 'op'
         when event ->> '__deleted' = 'true' then 'd'
         else coalesce(event ->> '__op', 'u') end
 $$;
 
 -- The row after the change, or a JSON null.
-create function bronze.cdc_row(event jsonb) returns jsonb
+create function bronze.cdc_row(event jsonb, is_envelope boolean) returns jsonb
 language sql immutable parallel safe as $$
-    select case when bronze.cdc_is_envelope(event) then event -> 'after' else event end
+    select case when is_envelope then event -> 'after' else event end
 $$;
 
 -- A field of the source block, which a flat row has as __source_<field>.
-create function bronze.cdc_source(event jsonb, field text) returns text
+create function bronze.cdc_source(event jsonb, is_envelope boolean, field text) returns text
 language sql immutable parallel safe as $$
-    select case when bronze.cdc_is_envelope(event)
+    select case when is_envelope
         then event -> 'source' ->> field else event ->> ('__source_' || field) end
 $$;
 
@@ -51,15 +51,17 @@ $$;
 create function bronze.cdc_position(event jsonb) returns text
 language sql immutable parallel safe as $$
     select coalesce(
-        bronze.cdc_source(event, 'commit_lsn')
-            || coalesce('/' || bronze.cdc_source(event, 'change_lsn'), ''),
-        lpad(bronze.cdc_source(event, 'lsn'), 20, '0'))
+        bronze.cdc_source(event, bronze.cdc_is_envelope(event), 'commit_lsn')
+            || coalesce(
+                '/' || bronze.cdc_source(event, bronze.cdc_is_envelope(event), 'change_lsn'), ''),
+        lpad(bronze.cdc_source(event, bronze.cdc_is_envelope(event), 'lsn'), 20, '0'))
 $$;
 
 -- first or last where a record is the first or the last of its table in a snapshot, else NULL.
 create function bronze.cdc_snapshot_marker(cdc_payload jsonb) returns text
 language sql immutable parallel safe as $$
-    select case bronze.cdc_source(bronze.cdc_event(cdc_payload), 'snapshot')
+    select case bronze.cdc_source(bronze.cdc_event(cdc_payload),
+        bronze.cdc_is_envelope(bronze.cdc_event(cdc_payload)), 'snapshot')
         when 'first' then 'first' when 'first_in_data_collection' then 'first'
         when 'last' then 'last' when 'last_in_data_collection' then 'last' end
 $$;
@@ -72,7 +74,8 @@ language sql immutable parallel safe as $$
     select coalesce(
         coalesce(kafka_key -> 'payload', kafka_key) -> name,
         case when kafka_key is null then coalesce(
-            nullif(bronze.cdc_row(bronze.cdc_event(cdc_payload)) -> name, 'null'),
+            nullif(bronze.cdc_row(bronze.cdc_event(cdc_payload),
+                bronze.cdc_is_envelope(bronze.cdc_event(cdc_payload))) -> name, 'null'),
             bronze.cdc_event(cdc_payload) -> 'before' -> name) end)
 $$;
 
@@ -135,43 +138,51 @@ $$;
 create function bronze.decode_plain_number(plain text) returns numeric
 language sql immutable parallel safe as $$
     select case when plain ~ '^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]{1,3})?$'
-        then plain::numeric end
+        and octet_length(plain) <= 1000 then plain::numeric end
 $$;
 
--- Connect's Decimal: base64 of a big-endian two's-complement integer of up to 16 bytes, times unit.
--- 'x' || hex as bit(64) stands to the left; the shift on bigint brings it to the right with its sign.
--- Multiplied, never divided: division rounds.
-create function bronze.decode_base64_number(encoded text, unit numeric) returns numeric
-language sql immutable parallel safe as $$
-    select case
-        when octet_length(encoded) % 4 <> 0
-            or octet_length(rtrim(encoded, '=')) not between 2 and 22
-            or encoded !~ '^[A-Za-z0-9+/]+={0,2}$' then null
-        when octet_length(rtrim(encoded, '=')) <= 11 then
-            (('x' || encode(decode(encoded, 'base64'), 'hex'))::bit(64)::bigint
-                >> (64 - 8 * ((octet_length(rtrim(encoded, '=')) * 3) / 4)))::numeric * unit
-        else (
-            (('x' || substr(encode(decode(encoded, 'base64'), 'hex'), 1,
-                    2 * ((octet_length(rtrim(encoded, '=')) * 3) / 4) - 16))::bit(64)::bigint
-                >> (128 - 8 * ((octet_length(rtrim(encoded, '=')) * 3) / 4)))::numeric
-                * 18446744073709551616
-            + case when ('x' || right(encode(decode(encoded, 'base64'), 'hex'), 16))::bit(64)::bigint
-                < 0 then 18446744073709551616 else 0 end
-            + ('x' || right(encode(decode(encoded, 'base64'), 'hex'), 16))::bit(64)::bigint
-        ) * unit end
-$$;
-
--- Every encoding of a number: a JSON number, a number in a text (unit 0), base64 (unit says what a
--- step is worth; a text with a point is never base64), Debezium's VariableScaleDecimal.
-create function bronze.decode_number(value jsonb, unit numeric) returns numeric
+-- A JSON number, or a text that holds one.
+create function bronze.decode_number(value jsonb) returns numeric
 language sql immutable parallel safe as $$
     select case jsonb_typeof(value)
         when 'number' then value::numeric
-        when 'string' then case when unit = 0 or strpos(value #>> '{}', '.') > 0
-            then bronze.decode_plain_number(value #>> '{}')
-            else bronze.decode_base64_number(value #>> '{}', unit) end
-        when 'object' then bronze.decode_base64_number(value ->> 'value', 1)
-            * bronze.decode_plain_number('1e-' || (value ->> 'scale')) end
+        when 'string' then bronze.decode_plain_number(value #>> '{}') end
+$$;
+
+-- Connect's Decimal is decoded in two steps, each on the column that the step before it gave: here
+-- the hex digits of its base64, NULL for any other encoding (unit 0, a JSON number, a text with a
+-- point or a minus). `plain` is the value's text.
+create function bronze.decimal_hex(value jsonb, plain text, unit numeric) returns text
+language sql immutable parallel safe as $$
+    select case when unit > 0 and jsonb_typeof(value) = 'string'
+        and octet_length(plain) % 4 = 0 and octet_length(plain) <= 1000
+        and plain ~ '^[A-Za-z0-9+/]+={0,2}$'
+        then encode(decode(plain, 'base64'), 'hex') end
+$$;
+
+-- A big-endian two's-complement integer, times unit. 'x' || hex as bit(64) stands to the left; the
+-- shift on bigint brings it to the right with its sign. Multiplied, never divided: division rounds.
+create function bronze.decode_hex_number(hex text, unit numeric) returns numeric
+language sql immutable parallel safe as $$
+    select case
+        when octet_length(hex) between 2 and 16
+            then (('x' || hex)::bit(64)::bigint >> (64 - 4 * octet_length(hex)))::numeric * unit
+        when hex < '8' then ('0x' || hex)::numeric * unit
+        when octet_length(hex) > 16
+            then (('0x' || hex)::numeric - ('0x1' || repeat('0', octet_length(hex)))::numeric) * unit
+        end
+$$;
+
+-- The second step; `hex` is what decimal_hex gave. Else the value is a number written out, or
+-- Debezium's VariableScaleDecimal.
+create function bronze.decode_decimal(value jsonb, plain text, hex text, unit numeric)
+returns numeric language sql immutable parallel safe as $$
+    select case
+        when hex is not null then bronze.decode_hex_number(hex, unit)
+        when jsonb_typeof(value) = 'object' then bronze.decode_hex_number(
+            bronze.decimal_hex(value -> 'value', value ->> 'value', 1),
+            bronze.decode_plain_number('1e-' || (value ->> 'scale')))
+        else bronze.decode_plain_number(plain) end
 $$;
 
 -- A whole number of 64 bits, for the times.
