@@ -1,0 +1,312 @@
+"""Bronze against the objects: which offsets stand there, once each, and whether that will last.
+
+Both sides are sets: what the sound batches hold, and what bronze and the quarantine hold together.
+The ledger is asked only whether an object that is wholly absent was claimed to be loaded.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bictl.records import Range
+from bictl.verify.objects import Entry
+from bictl.verify.ranges import Ranges, common, in_words, merged, subtract, total
+from bictl.verify.report import NOTHING, Finding, State, Tally, of_keys, of_ranges, passed
+from bictl.verify.shelf import Batch, Place, Shelf
+
+if TYPE_CHECKING:
+    from bictl.settings import Table
+
+KEY_COLUMNS = ("kafka_topic", "generation", "kafka_partition", "kafka_offset")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Origin:
+    """The rows that name one object as their origin."""
+
+    key: str
+    generation: str
+    range: Range  # from their lowest to their highest offset
+    rows: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rejected:
+    """Quarantined records of one reason."""
+
+    sqlstate: str
+    reason: str
+    count: int
+    since: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bronze:
+    """What bronze and the quarantine hold; `exists` is False before the first load."""
+
+    exists: bool = True
+    held: Mapping[Place, Ranges] = field(default_factory=dict)
+    rows: int = 0
+    doubled: Mapping[Place, Ranges] = field(default_factory=dict)
+    origins: tuple[Origin, ...] = ()
+    rejected: tuple[Rejected, ...] = ()
+    unique: tuple[tuple[str, ...], ...] = ()
+    other_topics: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def files(self) -> dict[str, int]:
+        """Rows by the object they name."""
+        counts: dict[str, int] = {}
+        for origin in self.origins:
+            counts[origin.key] = counts.get(origin.key, 0) + origin.rows
+        return counts
+
+    def at(self, place: Place) -> Ranges:
+        """The offsets of one generation's partition."""
+        return self.held.get(place, ())
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """Objects against bronze, as sets; computed once for all checks."""
+
+    expected: int
+    accounted: int
+    unloaded: tuple[Batch, ...]  # wholly absent, not in the ledger, too old to be in flight
+    in_flight: int
+    holes: Ranges  # missing inside what was loaded, or claimed to be
+    extra: Ranges
+
+    @property
+    def missing(self) -> Ranges:
+        """Everything that is not in bronze and not in flight."""
+        return merged([*self.holes, *ranges_of(self.unloaded)])
+
+
+def ranges_of(batches: Iterable[Batch]) -> Ranges:
+    """The offsets that batches hold."""
+    return merged(item for batch in batches for item in _held(batch))
+
+
+def compare(
+    shelf: Shelf,
+    bronze: Bronze,
+    ledger: Sequence[Entry],
+    *,
+    later: Shelf,
+    now: datetime,
+    max_lag: int,
+) -> Comparison:
+    """Which records of the sound batches stand in bronze, and what else stands there.
+
+    `shelf` was read before bronze, so nothing is missing by a race; `later` was read after it, so
+    nothing is too much by one.
+    """
+    loaded = {entry.key for entry in ledger}
+    unloaded: list[Batch] = []
+    waiting: list[Batch] = []
+    holes: list[Range] = []
+    extra: list[Range] = []
+    for place, chain in shelf.chains.items():
+        there = bronze.at(place)
+        absent = [batch for batch in chain if _absent(batch, there) and batch.key not in loaded]
+        young = [batch for batch in absent if _young(batch, now, max_lag)]
+        unloaded += [batch for batch in absent if batch not in young]
+        waiting += young
+        holes += subtract(subtract(_held_by(chain), there), ranges_of(absent))
+    for place, there in bronze.held.items():
+        extra += subtract(there, _held_by(later.chains.get(place, ())))
+    expected = sum(total(_held_by(chain)) for chain in shelf.chains.values())
+    accounted = sum(
+        total(common(_held_by(chain), bronze.at(place))) for place, chain in shelf.chains.items()
+    )
+    return Comparison(
+        expected=expected,
+        accounted=accounted,
+        unloaded=tuple(unloaded),
+        in_flight=sum(batch.records for batch in waiting),
+        holes=merged(holes),
+        extra=merged(extra),
+    )
+
+
+def _held_by(chain: Iterable[Batch]) -> Ranges:
+    return merged(item for batch in chain for item in _held(batch))
+
+
+def _held(batch: Batch) -> Ranges:
+    """The offsets of a sound batch; where it was not read, the whole of its range."""
+    if not batch.sound or batch.manifest is None:
+        return ()
+    return (batch.manifest.range,) if batch.held is None else batch.held
+
+
+def _absent(batch: Batch, there: Ranges) -> bool:
+    held = _held(batch)
+    return bool(held) and not common(held, there)
+
+
+def _young(batch: Batch, now: datetime, max_lag: int) -> bool:
+    oldest = batch.manifest.min_timestamp if batch.manifest else None
+    return oldest is not None and -max_lag <= now.timestamp() - oldest / 1000 <= max_lag
+
+
+def unloaded(found: Comparison, shelf: Shelf, *, table: "Table") -> Finding:
+    """B1: every object older than what may be in flight is in bronze."""
+    if not found.unloaded:
+        said = f"{found.in_flight} records in flight" if found.in_flight else ""
+        return passed(len(shelf.batches), said)
+    ranges = ranges_of(found.unloaded)
+    sample = of_ranges(ranges)
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(shelf.batches),
+        missing=sample,
+        message=f"{len(found.unloaded)} objects not loaded: {in_words(ranges)} "
+        f"({sample.total} records)",
+        hint=f"bictl load-bronze --table {table.name}",
+    )
+
+
+def holes(found: Comparison, *, table: "Table") -> Finding:
+    """B3: no record is missing inside what was loaded."""
+    if not found.holes:
+        return passed(found.expected)
+    sample = of_ranges(found.holes)
+    return Finding(
+        state=State.FAIL,
+        evaluated=found.expected,
+        missing=sample,
+        expected=f"{found.expected} records",
+        actual=f"{found.accounted} rows",
+        message=f"{in_words(found.holes)} ({sample.total} records) lost from bronze",
+        hint=f"bictl load-bronze --table {table.name} --replay",
+    )
+
+
+def surplus(found: Comparison, bronze: Bronze) -> Finding:
+    """B7: bronze holds no record that no sound object holds."""
+    evaluated = max(bronze.rows, found.expected)
+    if not found.extra:
+        return passed(evaluated)
+    sample = of_ranges(found.extra)
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        extra=sample,
+        message=f"{in_words(found.extra)} ({sample.total} rows) are in bronze and in no object",
+        hint="bictl verify --deep; the objects are the truth",
+    )
+
+
+def once(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
+    """B2: no record stands twice, in bronze, in the quarantine or in both."""
+    ranges = merged(item for place in bronze.doubled.values() for item in place)
+    evaluated = max(bronze.rows, found.expected)
+    if not ranges:
+        return passed(evaluated)
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        extra=of_ranges(ranges),
+        message=f"{in_words(ranges)} stand more than once",
+        hint=f"bictl migrate; then delete the copies from {table.bronze}",
+    )
+
+
+def constraint(bronze: Bronze, *, table: "Table") -> Finding:
+    """B4: the unique index that keeps a record from being loaded twice works."""
+    if KEY_COLUMNS in bronze.unique:
+        return passed(1)
+    if not bronze.exists:
+        return Finding(
+            state=State.FAIL,
+            evaluated=1,
+            message=f"{table.bronze} does not exist",
+            hint=f"bictl load-bronze --table {table.name}",
+        )
+    return Finding(
+        state=State.FAIL,
+        evaluated=1,
+        expected=f"a valid unique index on ({', '.join(KEY_COLUMNS)})",
+        actual="; ".join(", ".join(columns) for columns in bronze.unique) or "none",
+        message=f"{table.bronze} has no valid unique index on {', '.join(KEY_COLUMNS)}",
+        hint=f"alter table {table.bronze} add unique ({', '.join(KEY_COLUMNS)})",
+    )
+
+
+def origins(shelf: Shelf, bronze: Bronze, found: Comparison) -> Finding:
+    """B5: each row names the object that holds its record."""
+    ranges = {
+        batch.key: (batch.name.generation, batch.manifest.range)
+        for batch in shelf.batches
+        if batch.manifest
+    }
+    wrong = sorted(
+        {
+            origin.key
+            for origin in bronze.origins
+            if origin.key in ranges and not _inside(origin, *ranges[origin.key])
+        }
+    )
+    evaluated = max(len(bronze.origins), found.expected)
+    if not wrong:
+        return passed(evaluated)
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        extra=of_keys(wrong),
+        message=f"rows name objects that do not hold their offsets: {of_keys(wrong)}",
+        hint="bictl verify --deep; the objects are the truth",
+    )
+
+
+def _inside(origin: Origin, generation: str, claimed: Range) -> bool:
+    return origin.generation == generation and not subtract([origin.range], [claimed])
+
+
+def quarantine(
+    bronze: Bronze, acked: Mapping[str, str], found: Comparison, *, table: "Table"
+) -> Finding:
+    """B6: nothing is quarantined that nobody acknowledged; `acked` maps SQLSTATE to a person."""
+    open_ = [item for item in bronze.rejected if item.sqlstate not in acked]
+    evaluated = max(bronze.rows, found.expected)
+    if not open_:
+        count = sum(item.count for item in bronze.rejected)
+        return passed(evaluated, f"{count} quarantined, acknowledged" if count else "")
+    words = "; ".join(f"{item.count} × {item.sqlstate} {item.reason}" for item in open_[:3])
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        extra=of_keys([item.sqlstate for item in open_], sum(item.count for item in open_)),
+        message=f"{sum(item.count for item in open_)} records quarantined: {words}",
+        hint=f"look at bronze.cdc_quarantine, kafka_topic {table.topic}",
+    )
+
+
+def other_topics(bronze: Bronze, found: Comparison, *, table: "Table") -> Finding:
+    """B8: the table holds only its own topic's records."""
+    evaluated = max(bronze.rows, found.expected)
+    if not bronze.other_topics:
+        return passed(evaluated)
+    words = ", ".join(f"{count} of {topic}" for topic, count in bronze.other_topics.items())
+    return Finding(
+        state=State.WARN,
+        evaluated=evaluated,
+        extra=of_keys(list(bronze.other_topics), sum(bronze.other_topics.values())),
+        message=f"{table.bronze} holds records of other topics: {words}",
+        hint="give each topic a bronze table of its own in the configuration",
+    )
+
+
+def tally(found: Comparison) -> Tally:
+    """Records in sound objects, and those that stand in bronze or the quarantine."""
+    missing = found.missing
+    return Tally(
+        expected=found.expected,
+        accounted=found.accounted,
+        in_flight=found.in_flight,
+        missing=of_ranges(missing) if missing else NOTHING,
+        extra=of_ranges(found.extra) if found.extra else NOTHING,
+    )

@@ -1,0 +1,352 @@
+"""Every check and every boundary, in flow order: what a run evaluates and `--select` picks from.
+
+A later check is one pure function in its boundary's file and one entry here.
+"""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bictl.errors import NotFound
+from bictl.verify import bronze, kafka, meta, objects, staging, vectors
+from bictl.verify.frame import Crossing, Definition
+from bictl.verify.layers import (
+    BRONZE,
+    BRONZE_TO_STAGING,
+    KAFKA,
+    KAFKA_TO_OBJECTS,
+    META,
+    OBJECTS,
+    OBJECTS_TO_BRONZE,
+    STAGING,
+    STAGING_TO_VECTORS,
+    VECTORS,
+)
+from bictl.verify.report import Kind
+
+if TYPE_CHECKING:
+    from bictl.settings import Table
+
+CROSSINGS: tuple[Crossing, ...] = (
+    Crossing(
+        upstream=KAFKA,
+        downstream=OBJECTS,
+        verb="ingested",
+        level="quick",
+        tally=lambda w: kafka.tally(w.cut, w.shelf, max_lag=w.max_lag),
+        repair="bictl ingest --table {table}",
+    ),
+    Crossing(
+        upstream=OBJECTS,
+        downstream=BRONZE,
+        verb="loaded",
+        level="quick",
+        tally=lambda w: bronze.tally(w.comparison),
+        repair="bictl load-bronze --table {table}",
+    ),
+    Crossing(
+        upstream=BRONZE,
+        downstream=STAGING,
+        verb="in staging",
+        tally=lambda w: staging.tally(w.staging_keys),
+        repair="bictl transform --table {table}",
+    ),
+    Crossing(
+        upstream=STAGING,
+        downstream=VECTORS,
+        verb="embedded",
+        tally=lambda w: vectors.tally(w.coverage),
+        repair="bictl embed --table {table}",
+    ),
+)
+
+_QUICK, _LOSS = "quick", Kind.LOSS
+
+CHECKS: tuple[Definition, ...] = (
+    Definition(
+        "K1",
+        "the topic is the one that was read",
+        KAFKA_TO_OBJECTS,
+        lambda w: kafka.identity(w.cut, w.shelf, w.anchors, table=w.table),
+        level=_QUICK,
+        kind=_LOSS,
+        grows="with partitions: one record each",
+    ),
+    Definition(
+        "K2",
+        "no partition ends before what was read",
+        KAFKA_TO_OBJECTS,
+        lambda w: kafka.end_below_frontier(w.cut, table=w.table),
+        level=_QUICK,
+        kind=_LOSS,
+    ),
+    Definition(
+        "K4",
+        "Kafka discarded nothing unread",
+        KAFKA_TO_OBJECTS,
+        lambda w: kafka.retention_loss(w.cut, w.shelf, table=w.table),
+        level=_QUICK,
+        kind=_LOSS,
+    ),
+    Definition(
+        "K5",
+        "records above the frontier are young",
+        KAFKA_TO_OBJECTS,
+        lambda w: kafka.not_ingested(w.cut, w.shelf, max_lag=w.max_lag, table=w.table),
+        level=_QUICK,
+    ),
+    Definition(
+        "K6",
+        "the oldest waiting record's age",
+        KAFKA_TO_OBJECTS,
+        lambda w: kafka.time_lag(w.cut, max_lag=w.max_lag, table=w.table),
+        level=_QUICK,
+    ),
+    Definition(
+        "K11",
+        "reading began at the beginning",
+        KAFKA_TO_OBJECTS,
+        lambda w: kafka.baseline(
+            w.cut, w.shelf, snapshot_begins=lambda: w.snapshot_begins, table=w.table
+        ),
+        level=_QUICK,
+    ),
+    Definition(
+        "O1",
+        "nothing foreign under the prefix",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.foreign(w.shelf),
+        level=_QUICK,
+        grows="with objects: one listing",
+    ),
+    Definition(
+        "O2",
+        "the batches form one chain",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.chain(w.shelf, table=w.table),
+        level=_QUICK,
+        kind=_LOSS,
+        grows="with objects",
+    ),
+    Definition(
+        "O3",
+        "every loaded object is still there",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.vanished(w.later_shelf, w.ledger, w.bronze.files),
+        kind=_LOSS,
+        grows="with objects",
+    ),
+    Definition(
+        "O4",
+        "no object changed since it was loaded",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.changed(w.shelf, w.ledger, table=w.table),
+        kind=_LOSS,
+        grows="with objects",
+    ),
+    Definition(
+        "O5",
+        "no offset in two objects",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.overlap(w.shelf),
+        level=_QUICK,
+        kind=_LOSS,
+        grows="with objects",
+    ),
+    Definition(
+        "O6",
+        "every object's bytes are the sealed ones",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.content(w.shelf, table=w.table),
+        kind=_LOSS,
+        grows="with compressed bytes",
+    ),
+    Definition(
+        "B1",
+        "every object is loaded",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.unloaded(w.comparison, w.shelf, table=w.table),
+        level=_QUICK,
+        grows="with records",
+    ),
+    Definition(
+        "B2",
+        "every record stands once",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.once(w.comparison, w.bronze, table=w.table),
+        level=_QUICK,
+        grows="with records",
+    ),
+    Definition(
+        "B3",
+        "no offset is missing in bronze",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.holes(w.comparison, table=w.table),
+        level=_QUICK,
+        grows="with records",
+    ),
+    Definition(
+        "B4",
+        "the unique index of bronze works",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.constraint(w.bronze, table=w.table),
+        level=_QUICK,
+    ),
+    Definition(
+        "B5",
+        "each row names the object that holds it",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.origins(w.later_shelf, w.bronze, w.comparison),
+        grows="with records",
+    ),
+    Definition(
+        "B6",
+        "nothing is quarantined",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.quarantine(w.bronze, w.acked_reasons, w.comparison, table=w.table),
+        level=_QUICK,
+        grows="with quarantined records",
+    ),
+    Definition(
+        "B7",
+        "bronze holds nothing that no object holds",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.surplus(w.comparison, w.bronze),
+        level=_QUICK,
+        grows="with records",
+    ),
+    Definition(
+        "B8",
+        "bronze holds only its own topic",
+        OBJECTS_TO_BRONZE,
+        lambda w: bronze.other_topics(w.bronze, w.comparison, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "B9",
+        "no offset came twice with different content",
+        OBJECTS_TO_BRONZE,
+        lambda w: meta.conflicts(w.conflicts),
+        level=_QUICK,
+        kind=_LOSS,
+    ),
+    Definition(
+        "T2",
+        "staging shows each live key, and no other",
+        BRONZE_TO_STAGING,
+        lambda w: staging.key_sets(w.staging_keys, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "T3",
+        "each key shows its newest record",
+        BRONZE_TO_STAGING,
+        lambda w: staging.newest_records(w.staging_keys, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "T4",
+        "ids are unique and filled",
+        BRONZE_TO_STAGING,
+        lambda w: staging.unique_and_filled(w.staging_shape, w.staging_keys, table=w.table),
+        grows="with keys",
+    ),
+    Definition(
+        "T5",
+        "no value became NULL",
+        BRONZE_TO_STAGING,
+        lambda w: staging.decoded(w.staging_values, w.staging_keys, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "T6",
+        "cells are those of the newest record",
+        BRONZE_TO_STAGING,
+        lambda w: staging.equal_cells(w.staging_values, w.staging_keys, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "E1",
+        "each key has its vector, and no other",
+        STAGING_TO_VECTORS,
+        lambda w: vectors.coverage(w.coverage, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "E2",
+        "each vector is of the text as it is now",
+        STAGING_TO_VECTORS,
+        lambda w: vectors.fresh(w.coverage, table=w.table),
+        grows="with records",
+    ),
+    Definition(
+        "E3",
+        "one model, one length",
+        STAGING_TO_VECTORS,
+        lambda w: vectors.one_model(w.vectors, w.coverage, model=w.model, table=w.table),
+        grows="with keys",
+    ),
+    Definition(
+        "E4",
+        "every vector can be found",
+        STAGING_TO_VECTORS,
+        lambda w: vectors.findable(w.vectors, w.coverage, table=w.table),
+        grows="with keys",
+    ),
+    Definition(
+        "E5",
+        "the vector index is there and valid",
+        STAGING_TO_VECTORS,
+        lambda w: vectors.index(w.vector_indexes, w.coverage, table=w.table),
+    ),
+    Definition(
+        "M1",
+        "bictl's tables have this program's version",
+        META,
+        lambda w: meta.version(w.schema_mismatch),
+        level=_QUICK,
+    ),
+    Definition(
+        "M2",
+        "the ledger knows what is loaded",
+        META,
+        lambda w: meta.ledger(w.ledger, w.bronze, w.shelf, table=w.table),
+        grows="with objects",
+    ),
+    Definition(
+        "M3",
+        "a full verdict stands behind this quick look",
+        META,
+        lambda w: meta.full_verdict(w.verdict, table=w.table),
+        level=_QUICK,
+        only=_QUICK,
+    ),
+)
+
+
+def chosen(
+    table: "Table", level: str, *, select: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> list[Definition]:
+    """The checks of a run: those of its level, or of it the ones that were asked for by id."""
+    known = [check.id for check in CHECKS]
+    for name in (*select, *exclude):
+        if name not in known:
+            raise NotFound("check", name, existing=known)
+    crossed = {crossing.name for crossing in crossings(table, level)} | {META}
+    return [
+        check
+        for check in CHECKS
+        if check.runs_at(level)
+        and check.boundary in crossed
+        and (not select or check.id in select)
+        and check.id not in exclude
+    ]
+
+
+def crossings(table: "Table", level: str) -> list[Crossing]:
+    """The boundaries of a run; without columns to embed there are no vectors to compare."""
+    return [
+        crossing
+        for crossing in CROSSINGS
+        if (level != "quick" or crossing.level == "quick")
+        and (crossing.downstream != VECTORS or table.embed)
+    ]

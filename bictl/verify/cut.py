@@ -1,0 +1,172 @@
+"""The cut: where every partition ended at one moment, fixed before anything downstream is read."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from bictl.records import Range, Topic
+from bictl.verify.shelf import Shelf
+
+if TYPE_CHECKING:
+    from bictl.clients.topics import TopicReader
+
+
+@dataclass(frozen=True, kw_only=True)
+class Anchor:
+    """Whether the last sealed record still stands in Kafka; None when nothing stands there."""
+
+    partition: int
+    offset: int
+    same: bool | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """One partition at the cut. `frontier_then` was read before the ends, `frontier` after them.
+
+    `oldest` is the timestamp in milliseconds of the first record at or above the frontier.
+    """
+
+    partition: int
+    start: int
+    end: int  # read_committed: the last stable offset
+    high: int
+    frontier_then: int = 0
+    frontier: int | None = None
+    oldest: int | None = None
+
+    @property
+    def waiting(self) -> Range:
+        """Offsets above the frontier that can be read; empty where no record stands there."""
+        first = max(self.start, self.start if self.frontier is None else self.frontier)
+        return Range(
+            self.partition, first, max(first, self.end) if self.oldest is not None else first
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cut:
+    """The topic at one moment; `generation` is the one that its offsets belong to."""
+
+    topic: Topic
+    generation: str | None
+    at: datetime
+    parts: tuple[Part, ...]
+
+    @property
+    def has_records(self) -> bool:
+        """Whether anything was ever written to the topic, as far as its offsets tell."""
+        return any(part.end > 0 for part in self.parts)
+
+    def age(self, part: Part) -> int | None:
+        """Seconds since the oldest waiting record was written."""
+        if part.oldest is None:
+            return None
+        return int(self.at.timestamp() - part.oldest / 1000)
+
+    def is_ahead(self, part: Part, max_lag: int) -> bool:
+        """Whether the timestamp lies so far in the future that it says nothing about age."""
+        age = self.age(part)
+        return age is not None and age < -max_lag
+
+    def is_late(self, part: Part, max_lag: int) -> bool:
+        """Whether a record above the frontier is older than what may be in flight."""
+        age = self.age(part)
+        return age is not None and age > max_lag and len(part.waiting) > 0
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        """`0:61443` a partition."""
+        return tuple(f"{part.partition}:{part.end}" for part in self.parts)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ends:
+    """What the broker said at t0, before the shelf was read."""
+
+    topic: Topic
+    at: datetime
+    parts: tuple[Part, ...]
+
+
+def read_ends(
+    reader: "TopicReader",
+    topic_name: str,
+    *,
+    frontiers: Mapping[str, Mapping[int, int]],
+    current: "str | None",
+    at: datetime,
+) -> Ends:
+    """The stable end of each partition; `frontiers` are known offsets by generation."""
+    topic = reader.describe(topic_name)
+    generation = topic.id if topic.id in frontiers else current
+    known = {
+        partition: next_offset
+        for partition, next_offset in frontiers.get(generation or "", {}).items()
+        if partition in topic.partitions
+    }
+    offsets = reader.offsets(topic_name, topic.partitions, known=known)
+    return Ends(
+        topic=topic,
+        at=at,
+        parts=tuple(
+            Part(
+                partition=partition,
+                start=found.start,
+                end=found.stable,
+                high=found.high,
+                frontier_then=known.get(partition, 0),
+            )
+            for partition, found in sorted(offsets.items())
+        ),
+    )
+
+
+def fix(reader: "TopicReader", ends: Ends, shelf: Shelf) -> Cut:
+    """The cut: the ends at t0 beside the frontiers that the objects give after it."""
+    generation = shelf.current(ends.topic.id)
+    return Cut(
+        topic=ends.topic,
+        generation=generation,
+        at=ends.at,
+        parts=tuple(_waiting(reader, ends, part, shelf, generation) for part in ends.parts),
+    )
+
+
+def _waiting(
+    reader: "TopicReader", ends: Ends, part: Part, shelf: Shelf, generation: str | None
+) -> Part:
+    """The partition with its frontier and the first record above it."""
+    belongs = generation is not None and (
+        ends.topic.id in (None, generation) or generation.isdigit()
+    )
+    frontier = shelf.frontier((generation or "", part.partition)) if belongs else None
+    first = max(part.start, frontier or 0)
+    record = None
+    if first < part.end:
+        record = reader.first_after(ends.topic.name, part.partition, first)
+    inside = record is not None and record.offset < part.end
+    return Part(
+        partition=part.partition,
+        start=part.start,
+        end=part.end,
+        high=part.high,
+        frontier_then=part.frontier_then,
+        frontier=frontier,
+        oldest=record.timestamp if record is not None and inside else None,
+    )
+
+
+def compare_anchors(
+    reader: "TopicReader",
+    cut: Cut,
+    last_sealed: Sequence[tuple[int, int, bytes | None, bytes | None]],
+) -> tuple[Anchor, ...]:
+    """Reads the last sealed record of each partition again: (partition, offset, key, value)."""
+    found = []
+    for partition, offset, key, value in last_sealed:
+        record = reader.record(cut.topic.name, partition, offset)
+        same = None if record is None else (record.key, record.value) == (key, value)
+        found.append(Anchor(partition=partition, offset=offset, same=same))
+    return tuple(found)

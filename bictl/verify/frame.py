@@ -1,0 +1,145 @@
+"""The frame of a verdict: definitions of checks, how one is run, and how a boundary is judged.
+
+A check is acquire → evaluate → present: `judge` takes the evidence it needs from the world (which
+acquires it once and remembers also that it could not), hands it to a pure function and returns that
+function's finding. What raises Unreachable, or looked at nothing, is unknown.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import KW_ONLY, dataclass, replace
+from typing import TYPE_CHECKING
+
+from bictl.errors import BictlError, LossError, Unreachable
+from bictl.verify.relations import Missing
+from bictl.verify.report import Boundary, Check, Finding, Kind, State, Tally, worst
+
+if TYPE_CHECKING:
+    from bictl.verify.world import World
+
+LEVELS = ("quick", "default", "deep")
+
+
+@dataclass(frozen=True)
+class Definition:
+    """A check's stable name, where it stands, and how it is judged.
+
+    `level` is the first level that runs it, `only` the one level that does; `grows` says with what
+    its cost grows.
+    """
+
+    id: str
+    title: str
+    boundary: str
+    judge: Callable[["World"], Finding]
+    _: KW_ONLY
+    level: str = "default"
+    only: str = ""
+    kind: Kind = Kind.FAILED
+    grows: str = "not at all"
+
+    def runs_at(self, level: str) -> bool:
+        """Whether a run of this level evaluates it."""
+        if self.only:
+            return level == self.only
+        return LEVELS.index(self.level) <= LEVELS.index(level)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Crossing:
+    """A boundary as it is defined: its two layers and how both sides are counted."""
+
+    upstream: str
+    downstream: str
+    verb: str
+    tally: Callable[["World"], Tally]
+    repair: str  # the command that carries records across; `{table}` is the table's name
+    level: str = "default"
+
+    @property
+    def name(self) -> str:
+        """`Kafka → objects`: what a check's definition names as its boundary."""
+        return f"{self.upstream} → {self.downstream}"
+
+
+def run(definition: Definition, world: "World") -> Check:
+    """The check, evaluated now."""
+    started, unreachable = time.monotonic(), False
+    try:
+        finding = definition.judge(world)
+    except BictlError as error:
+        finding, unreachable = _cannot_tell(error), isinstance(error, Unreachable)
+    if finding.evaluated == 0 and finding.state is not State.FAIL and not world.table.expect_empty:
+        finding = replace(
+            finding,
+            state=State.UNKNOWN,
+            message=finding.message or "there was nothing to evaluate",
+            hint=finding.hint or _if_empty(world.table.name),
+        )
+    return Check(
+        id=definition.id,
+        title=definition.title,
+        boundary=definition.boundary,
+        state=finding.state,
+        kind=finding.kind or definition.kind,
+        evaluated=finding.evaluated,
+        message=finding.message,
+        expected=finding.expected,
+        actual=finding.actual,
+        missing=finding.missing,
+        extra=finding.extra,
+        hint=finding.hint,
+        cut=world.cut_words,
+        seconds=time.monotonic() - started,
+        unreachable=unreachable,
+    )
+
+
+def judge(crossing: Crossing, checks: Sequence[Check], world: "World") -> Boundary:
+    """The boundary's state: its worst check, and fail wherever the two counts do not balance."""
+    mine = [check for check in checks if check.boundary == crossing.name]
+    try:
+        tally = crossing.tally(world)
+    except BictlError:
+        tally = None
+    states = [check.state for check in mine]
+    if tally is None:
+        states.append(State.UNKNOWN)
+    elif not tally.balanced:
+        states.append(State.FAIL)
+    state = worst(states)
+    decisive = deciding(mine, state)
+    repair = crossing.repair.format(table=world.table.name)
+    return Boundary(
+        upstream=crossing.upstream,
+        downstream=crossing.downstream,
+        verb=crossing.verb,
+        state=state,
+        tally=tally,
+        hint="" if state is State.OK else (decisive.hint if decisive else "") or repair,
+        note=decisive.message if decisive and state is not State.OK else "",
+    )
+
+
+def deciding(checks: Sequence[Check], state: State) -> Check | None:
+    """The check that a person should read first: loss before failure, then in order."""
+    found = [check for check in checks if check.state is state]
+    return min(found, key=lambda check: check.kind is not Kind.LOSS, default=None)
+
+
+def _cannot_tell(error: BictlError) -> Finding:
+    if isinstance(error, LossError | Missing):
+        return Finding(
+            state=State.FAIL,
+            kind=Kind.LOSS if isinstance(error, LossError) else None,
+            evaluated=1,
+            message=error.message,
+            hint=error.hint or "",
+        )
+    return Finding(
+        state=State.UNKNOWN, evaluated=0, message=error.message, hint=error.hint or "bictl doctor"
+    )
+
+
+def _if_empty(table: str) -> str:
+    return f"if this table is meant to be empty, set expect_empty = true in [tables.{table}]"

@@ -1,0 +1,151 @@
+"""Reading the objects: the listing, each manifest, and, beyond a quick look, each body's bytes."""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bictl import wire
+from bictl.errors import NotFound
+from bictl.records import BatchName, Manifest, parse_batch_key
+from bictl.verify.ranges import Ranges, from_offsets, total
+from bictl.verify.shelf import Batch
+
+if TYPE_CHECKING:
+    from bictl.clients.objects import ObjectInfo, ObjectStore
+
+READERS = 8  # objects that are read at a time
+# verify's own reading of a line's head; the loader has its own
+_HEAD = re.compile(rb'\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),"timestamp":-?\d+,')
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listing:
+    """What stands under a prefix: batches by their keys, and everything else."""
+
+    named: tuple[tuple["ObjectInfo", BatchName], ...]
+    foreign: tuple[str, ...]
+
+    def newest(self) -> list[tuple["ObjectInfo", BatchName]]:
+        """The last batch of each generation's partition."""
+        last = {(name.generation, name.partition): (info, name) for info, name in self.named}
+        return list(last.values())
+
+
+def list_objects(objects: "ObjectStore", prefix: str, *, is_ours: Callable[[str], bool]) -> Listing:
+    """Everything under the prefix; `is_ours` says which other keys bictl itself writes."""
+    named, foreign = [], []
+    for info in objects.list(prefix):
+        name = parse_batch_key(prefix, info.key)
+        if name is not None:
+            named.append((info, name))
+        elif not is_ours(info.key):
+            foreign.append(info.key)
+    return Listing(named=tuple(named), foreign=tuple(foreign))
+
+
+def read_batches(
+    objects: "ObjectStore",
+    listed: Iterable[tuple["ObjectInfo", BatchName]],
+    *,
+    topic: str,
+    level: str,
+) -> tuple[Batch, ...]:
+    """Each listed batch; `quick` reads manifests only, `deep` every line."""
+
+    def read(item: tuple["ObjectInfo", BatchName]) -> Batch | None:
+        return read_batch(objects, *item, topic=topic, level=level)
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return tuple(batch for batch in pool.map(read, listed) if batch is not None)
+
+
+def read_batch(
+    objects: "ObjectStore", info: "ObjectInfo", name: BatchName, *, topic: str, level: str
+) -> Batch | None:
+    """One batch, judged by its own bytes; None when it vanished since it was listed."""
+    try:
+        if level == "quick":
+            size, (body, metadata) = info.size, (None, objects.head(info.key)[1])
+        else:
+            body, metadata = objects.get(info.key)
+            size = len(body)
+    except NotFound:
+        return None
+    batch = judge_manifest(info.key, size, name, metadata, topic=topic)
+    if body is None or not batch.sound or batch.manifest is None:
+        return batch
+    return judge_body(batch, batch.manifest, body, deep=level == "deep")
+
+
+def judge_manifest(
+    key: str, size: int, name: BatchName, metadata: dict[str, str], *, topic: str
+) -> Batch:
+    """The batch as its manifest tells it; a dense one says which offsets it holds."""
+    try:
+        manifest = Manifest.from_metadata(metadata)
+    except ValueError as error:
+        return Batch(key=key, size=size, name=name, damage=str(error))
+    damage = ""
+    if manifest.topic != topic:
+        damage = f"its manifest says topic {manifest.topic}"
+    elif manifest.name != name:
+        damage = f"its manifest says {manifest.generation}/{manifest.range}: it was moved here"
+    held = dense(manifest)
+    return Batch(key=key, size=size, name=name, manifest=manifest, damage=damage, held=held)
+
+
+def dense(manifest: Manifest) -> Ranges | None:
+    """The offsets of a batch without gaps or without records; None when only its body knows."""
+    if manifest.records == 0:
+        return ()
+    return (manifest.range,) if manifest.records == len(manifest.range) else None
+
+
+def judge_body(batch: Batch, manifest: Manifest, body: bytes, *, deep: bool) -> Batch:
+    """The batch with its bytes compared to the manifest, and its lines where they matter."""
+    damage, held = "", batch.held
+    if hashlib.sha256(body).hexdigest() != manifest.sha256:
+        damage = f"its {len(body)} bytes are not those that were sealed (sha256 differs)"
+    elif deep or held is None:
+        damage, held = _judge_lines(manifest, body)
+    return Batch(
+        key=batch.key,
+        size=len(body),
+        name=batch.name,
+        manifest=manifest,
+        damage=damage,
+        held=held,
+    )
+
+
+def _judge_lines(manifest: Manifest, body: bytes) -> tuple[str, Ranges | None]:
+    """What is wrong with the lines, and which offsets they hold."""
+    try:
+        offsets = read_offsets(manifest, wire.read_lines(body))
+    except ValueError as error:
+        return str(error), None
+    held = from_offsets(manifest.partition, offsets)
+    if total(held) != len(offsets) or offsets != sorted(offsets):
+        return "its offsets do not rise", held
+    if len(offsets) != manifest.records:
+        return f"it holds {len(offsets)} lines, its manifest says {manifest.records}", held
+    if offsets and not manifest.first <= offsets[0] <= offsets[-1] < manifest.next:
+        return f"its offsets leave {manifest.range}", held
+    return "", held
+
+
+def read_offsets(manifest: Manifest, lines: Iterable[bytes]) -> Sequence[int]:
+    """The offsets of the lines; ValueError for a line of another place, or of none."""
+    offsets = []
+    place = (manifest.topic.encode(), str(manifest.partition).encode())
+    for number, line in enumerate(lines, 1):
+        head = _HEAD.match(line)
+        if head is None:
+            raise ValueError(f"line {number} is not a record")
+        if (head[1], head[2]) != place:
+            raise ValueError(f"line {number} is of another topic or partition")
+        offsets.append(int(head[3]))
+    return offsets

@@ -1,0 +1,136 @@
+"""The objects: what is listed, whether each is what was sealed, and whether they form one chain."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bictl.records import Range
+from bictl.verify.ranges import in_words, merged
+from bictl.verify.report import Finding, State, of_keys, of_ranges, passed
+from bictl.verify.shelf import Shelf, overlaps, unclaimed
+
+if TYPE_CHECKING:
+    from bictl.settings import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Entry:
+    """One ledger row, as far as verify uses it: as a witness, never as the only one."""
+
+    key: str
+    sha256: str
+    range: Range
+    generation: str
+
+
+def foreign(shelf: Shelf) -> Finding:
+    """O1: every key under the prefix is one of bictl's own."""
+    evaluated = len(shelf.batches) + len(shelf.foreign)
+    if not shelf.foreign:
+        return passed(evaluated)
+    return Finding(
+        state=State.WARN,
+        evaluated=evaluated,
+        extra=of_keys(shelf.foreign),
+        message=f"{len(shelf.foreign)} objects are not bictl's and are never loaded: "
+        f"{of_keys(shelf.foreign)}",
+        hint="move them out of the prefix",
+    )
+
+
+def chain(shelf: Shelf, *, table: "Table") -> Finding:
+    """O2: from the baseline to the frontier each offset belongs to a sound batch."""
+    gaps = merged(gap for place in shelf.chains for gap in unclaimed(shelf, place))
+    if not gaps:
+        return passed(len(shelf.batches))
+    sample = of_ranges(gaps, at_most=True)
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(shelf.batches),
+        missing=sample,
+        message=f"{in_words(gaps)} ({sample.count} records) in no sound object",
+        hint=f"bictl ingest --table {table.name} --fill",
+    )
+
+
+def overlap(shelf: Shelf) -> Finding:
+    """O5: no two batches answer for the same offsets."""
+    found = [
+        (left, right, shared)
+        for chain in shelf.chains.values()
+        for left, right, shared in overlaps(chain)
+    ]
+    if not found:
+        return passed(len(shelf.batches))
+    ranges = merged(shared for _, _, shared in found)
+    return Finding(
+        state=State.WARN,
+        evaluated=len(shelf.batches),
+        extra=of_ranges(ranges),
+        message=f"{in_words(ranges)} in two objects: {found[0][0].key} and {found[0][1].key}",
+        hint="bictl verify --deep",
+    )
+
+
+def vanished(shelf: Shelf, ledger: Sequence[Entry], loaded_from: Mapping[str, int]) -> Finding:
+    """O3: every object that the ledger or a bronze row names is still there.
+
+    `loaded_from` maps `batch_file` to its number of rows: what the ledger may have forgotten.
+    """
+    there = {batch.key for batch in shelf.batches} | set(shelf.foreign)
+    known = {entry.key for entry in ledger}
+    named = known | set(loaded_from)
+    gone = sorted(key for key in named - there if _within(shelf, key))
+    if not gone:
+        return passed(len(named))
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(named),
+        missing=of_keys(gone),
+        message=f"{len(gone)} objects that were loaded are gone: {of_keys(gone)}",
+        hint="restore them from the bucket's backup; what Kafka still has: bictl ingest --fill",
+    )
+
+
+def changed(shelf: Shelf, ledger: Sequence[Entry], *, table: "Table") -> Finding:
+    """O4: no object holds other content than the one that was loaded."""
+    loaded: dict[str, set[str]] = {}
+    for entry in ledger:
+        loaded.setdefault(entry.key, set()).add(entry.sha256)
+    both = [batch for batch in shelf.batches if batch.key in loaded and batch.manifest]
+    other = [
+        batch.key
+        for batch in both
+        if batch.manifest is not None and batch.manifest.sha256 not in loaded[batch.key]
+    ]
+    if not other:
+        return passed(len(both) or 1)
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(both),
+        extra=of_keys(other),
+        message=f"{len(other)} objects changed since they were loaded: {of_keys(other)}",
+        hint=f"bictl load-bronze --table {table.name}",
+    )
+
+
+def content(shelf: Shelf, *, table: "Table") -> Finding:
+    """O6: the bytes of every object are those that its manifest was sealed with."""
+    broken = [batch for batch in shelf.batches if batch.damage]
+    if not broken:
+        return passed(len(shelf.batches))
+    words = "; ".join(f"{batch.key}: {batch.damage}" for batch in broken[:3])
+    ranges = [batch.manifest.range for batch in broken if batch.manifest]
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(shelf.batches),
+        missing=of_ranges(ranges) if ranges else of_keys([batch.key for batch in broken]),
+        extra=of_keys([batch.key for batch in broken]),
+        message=f"{len(broken)} damaged objects: {words}",
+        hint=f"delete them, then bictl ingest --table {table.name} --fill",
+    )
+
+
+def _within(shelf: Shelf, key: str) -> bool:
+    """Whether a key lies in what this run listed: a quick look lists only the newest."""
+    return not shelf.since or not key

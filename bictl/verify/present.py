@@ -1,0 +1,185 @@
+"""The verdict's forms that need no terminal: rows for a table, a JSON document, a Nagios line."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from bictl.verify.headline import totals
+from bictl.verify.report import Boundary, Check, Report, Sample, State, percent
+
+SCHEMA = "bictl.verify/1"
+_NAGIOS = {State.OK: 0, State.WARN: 1, State.FAIL: 2, State.UNKNOWN: 3}
+_NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
+
+
+def boundary_rows(report: Report) -> list[dict[str, Any]]:
+    """One row a boundary: what is expected downstream, what has arrived, and what to do."""
+    return [_boundary_row(report, item) for item in report.boundaries]
+
+
+def check_rows(report: Report) -> list[dict[str, Any]]:
+    """One row a check, in the order of the flow."""
+    return [
+        {
+            "table": report.table,
+            "id": check.id,
+            "state": check.state.value,
+            "boundary": check.boundary,
+            "title": check.title,
+            "evaluated": check.evaluated,
+            "message": check.message,
+            "hint": check.hint,
+            "seconds": round(check.seconds, 3),
+        }
+        for check in report.checks
+    ]
+
+
+def as_document(report: Report) -> dict[str, Any]:
+    """The JSON document without its schema's name; its fields are only ever added to."""
+    tally = totals(report.boundaries)
+    return {
+        "run_id": report.run,
+        "started_at": report.started.isoformat(timespec="seconds").replace("+00:00", "Z"),
+        "seconds": round(report.seconds, 3),
+        "table": report.table,
+        "topic": report.topic,
+        "level": report.level,
+        "state": report.state.value,
+        "complete": report.complete,
+        "exit_code": report.exit_code,
+        "headline": report.headline,
+        "percent": percent(tally.accounted, tally.expected) if tally else None,
+        "cut": list(report.cut),
+        "scope": list(report.scope),
+        "unverified": list(report.unverified),
+        "acknowledged": list(report.acknowledged),
+        "frontiers": [
+            {"generation": generation, "partition": partition, "next": frontier}
+            for generation, partition, frontier in report.frontiers
+        ],
+        "boundaries": [_boundary(item) for item in report.boundaries],
+        "checks": [_check(item) for item in report.checks],
+    }
+
+
+def nagios_code(reports: Sequence[Report]) -> int:
+    """0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: critical before unknown before warning."""
+    codes = [_nagios_code(report) for report in reports]
+    return next((code for code in (2, 3, 1, 0) if code in codes), 3)
+
+
+def nagios_text(reports: Sequence[Report]) -> str:
+    """A plugin's output: status and headline, performance data, the failed checks below.
+
+    https://nagios-plugins.org/doc/guidelines.html#AEN33, section 2.1 and 2.6
+    """
+    word = _NAGIOS_WORDS[nagios_code(reports)]
+    said = "; ".join(
+        f"{report.table}: {report.headline}" if len(reports) > 1 else report.headline
+        for report in reports
+    )
+    data = " ".join(item for report in reports for item in _performance(report, reports))
+    lines = [f"BICTL {word} - {_plain(said or 'nothing was verified')} | {data}"]
+    for report in reports:
+        lines += [
+            _plain(f"{check.id} {check.state.value}: {check.message} -> {check.hint or 'look'}")
+            for check in report.checks
+            if check.state is not State.OK
+        ]
+    return "\n".join(lines) + "\n"
+
+
+def _boundary_row(report: Report, item: Boundary) -> dict[str, Any]:
+    tally = item.tally
+    waiting = item.state is State.OK and tally is not None and tally.in_flight
+    return {
+        "table": report.table,
+        "boundary": item.name,
+        "unit": tally.unit if tally else "",
+        "expected": tally.expected if tally else None,
+        "accounted": tally.accounted if tally else None,
+        "missing": tally.missing.total if tally else None,
+        "extra": tally.extra.total if tally else None,
+        "in_flight": tally.in_flight if tally else None,
+        "percent": percent(tally.accounted, tally.expected) if tally and tally.expected else None,
+        "state": "in flight" if waiting else item.state.value,
+        "note": item.note,
+        "hint": item.hint,
+    }
+
+
+def _boundary(item: Boundary) -> dict[str, Any]:
+    tally = item.tally
+    return {
+        "from": item.upstream.lower(),
+        "to": item.downstream.lower(),
+        "unit": tally.unit if tally else None,
+        "expected": tally.expected if tally else None,
+        "accounted": tally.accounted if tally else None,
+        "in_flight": tally.in_flight if tally else None,
+        "at_most": tally.at_most if tally else None,
+        "missing": tally.missing.total if tally else None,
+        "extra": tally.extra.total if tally else None,
+        "missing_sample": _sample(tally.missing) if tally else None,
+        "extra_sample": _sample(tally.extra) if tally else None,
+        "complete": tally is not None and tally.whole and item.state is not State.UNKNOWN,
+        "state": item.state.value,
+        "note": item.note,
+        "hint": item.hint,
+    }
+
+
+def _check(check: Check) -> dict[str, Any]:
+    return {
+        "id": check.id,
+        "title": check.title,
+        "boundary": check.boundary,
+        "state": check.state.value,
+        "kind": check.kind.value,
+        "evaluated": check.evaluated,
+        "expected": check.expected,
+        "actual": check.actual,
+        "missing": _sample(check.missing),
+        "extra": _sample(check.extra),
+        "message": check.message,
+        "cut": check.cut,
+        "seconds": round(check.seconds, 3),
+        "hint": check.hint,
+    }
+
+
+def _sample(sample: Sample) -> dict[str, Any]:
+    return {
+        "count": sample.total,
+        "at_most": sample.at_most,
+        "ranges": [
+            {"partition": item.partition, "first": item.first, "next": item.next}
+            for item in sample.ranges
+        ],
+        "keys": list(sample.keys),
+    }
+
+
+def _nagios_code(report: Report) -> int:
+    return _NAGIOS[report.state]
+
+
+def _performance(report: Report, reports: Sequence[Report]) -> list[str]:
+    """`label=value;warn;crit;min;max`; what could not be counted is `U`."""
+    prefix = f"{report.table}_" if len(reports) > 1 else ""
+    tally = totals(report.boundaries)
+    values: list[tuple[str, str]] = [
+        ("expected", str(tally.expected) if tally else "U"),
+        ("accounted", str(tally.accounted) if tally else "U"),
+    ]
+    for item in report.boundaries:
+        missing = str(item.tally.missing.total) if item.tally else "U"
+        values.append((f"missing_{item.upstream}_{item.downstream}".lower(), missing))
+    unknown = sum(check.state is State.UNKNOWN for check in report.checks)
+    values += [("unknown_checks", str(unknown)), ("time", f"{report.seconds:.3f}s")]
+    return [f"{prefix}{label}={value};;;0" for label, value in values]
+
+
+def _plain(text: str) -> str:
+    """One line without the character that starts performance data."""
+    return " ".join(text.replace("|", "/").split())

@@ -1,0 +1,150 @@
+"""Reading bronze, the quarantine, the ledgers: what the checks need, as plain values."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from bictl import assets
+from bictl.errors import SchemaMismatch
+from bictl.records import Range
+from bictl.verify.bronze import Bronze, Origin, Rejected
+from bictl.verify.meta import Verdict
+from bictl.verify.objects import Entry
+from bictl.verify.ranges import Ranges, merged
+from bictl.verify.relations import columns, quoted
+from bictl.verify.shelf import Place
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.settings import Table
+
+
+def read_bronze(database: "Database", table: "Table", since: Mapping[Place, int]) -> Bronze:
+    """Bronze and the quarantine; with `since` only what stands above those offsets."""
+    if not columns(database, table.bronze):
+        return Bronze(exists=False)
+    if since:
+        return _bronze_since(database, table, since)
+    at = {"topic": table.topic}
+    rows = database.rows(database.named("verify/islands", bronze=table.bronze), at)
+    count, held = sum(row[4] for row in rows), _places(rows)
+    doubled: dict[Place, Ranges] = {}
+    if count != sum(row[3] - row[2] for row in rows):
+        twice = database.rows(database.named("verify/doubled", bronze=table.bronze), at)
+        doubled = _places([(row[0], row[1], row[2], row[2] + 1) for row in twice])
+    return Bronze(
+        held=held,
+        rows=count,
+        doubled=doubled,
+        origins=_origins(database, table),
+        rejected=_rejected(database, table),
+        unique=_unique(database, table),
+        other_topics=_other_topics(database, table),
+    )
+
+
+def _bronze_since(database: "Database", table: "Table", since: Mapping[Place, int]) -> Bronze:
+    rows = []
+    for (generation, partition), first in since.items():
+        at = {
+            "topic": table.topic,
+            "generation": generation,
+            "partition": partition,
+            "first": first,
+        }
+        rows += database.rows(database.named("verify/islands_since", bronze=table.bronze), at)
+    twice = [row for row in rows if row[4] != row[3] - row[2]]
+    return Bronze(
+        held=_places(rows),
+        rows=sum(row[4] for row in rows),
+        doubled=_places(twice),
+        rejected=_rejected(database, table),
+        unique=_unique(database, table),
+    )
+
+
+def _places(rows: list[tuple[Any, ...]]) -> dict[Place, Ranges]:
+    found: dict[Place, list[Range]] = {}
+    for generation, partition, first, next_offset, *_ in rows:
+        found.setdefault((generation, partition), []).append(Range(partition, first, next_offset))
+    return {place: merged(ranges) for place, ranges in found.items()}
+
+
+def _origins(database: "Database", table: "Table") -> tuple[Origin, ...]:
+    rows = database.rows(
+        database.named("verify/files", bronze=table.bronze), {"topic": table.topic}
+    )
+    return tuple(
+        Origin(key=key, generation=generation, range=Range(partition, first, after), rows=count)
+        for key, generation, partition, first, after, count in rows
+    )
+
+
+def _rejected(database: "Database", table: "Table") -> tuple[Rejected, ...]:
+    rows = database.rows(assets.sql("verify/quarantine"), {"topic": table.topic})
+    return tuple(
+        Rejected(sqlstate=state, reason=reason, count=count, since=since)
+        for state, reason, count, _, _, since in rows
+    )
+
+
+def _unique(database: "Database", table: "Table") -> tuple[tuple[str, ...], ...]:
+    rows = database.rows(assets.sql("verify/unique_index"), {"table": quoted(table.bronze)})
+    return tuple(tuple(names) for (names,) in rows)
+
+
+def _other_topics(database: "Database", table: "Table") -> dict[str, int]:
+    rows = database.rows(
+        database.named("verify/other_topics", bronze=table.bronze), {"topic": table.topic}
+    )
+    return dict(rows)
+
+
+def read_ledger(database: "Database", table: "Table") -> tuple[Entry, ...]:
+    """The ledger's rows of the table's topic."""
+    rows = database.rows(assets.sql("verify/ledger"), {"topic": table.topic})
+    return tuple(
+        Entry(key=key, sha256=sha256, generation=generation, range=Range(partition, first, after))
+        for key, sha256, generation, partition, first, after in rows
+    )
+
+
+def snapshot_begins(database: "Database", table: "Table", generation: str) -> bool:
+    """Whether bronze holds a snapshot's first record in this generation."""
+    if not columns(database, table.bronze):
+        return False
+    query = database.named("verify/snapshot_begins", bronze=table.bronze)
+    return bool(database.value(query, {"topic": table.topic, "generation": generation}))
+
+
+def read_conflicts(database: "Database", table: "Table") -> int:
+    """How often a loader met two different records at one offset."""
+    return int(
+        database.value(
+            "select count(*) from bictl.offset_conflict where kafka_topic = %s", [table.topic]
+        )
+    )
+
+
+def read_mismatch(database: "Database") -> SchemaMismatch | None:
+    """What is wrong with the version of bictl's tables."""
+    from bictl.bronze import check_version
+
+    try:
+        check_version(database)
+    except SchemaMismatch as mismatch:
+        return mismatch
+    return None
+
+
+def read_verdict(database: "Database", table: "Table") -> Verdict | None:
+    """The last full verdict on the table that was complete."""
+    rows = database.rows(assets.sql("verify/last_verdict"), {"table": table.name})
+    if not rows:
+        return None
+    at, frontiers = rows[0]
+    return Verdict(
+        at=at,
+        frontiers={
+            (item["generation"], item["partition"]): item["next"] for item in frontiers or []
+        },
+    )

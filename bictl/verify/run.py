@@ -1,0 +1,133 @@
+"""One verdict: the world of a table, every check of the level, the boundaries, the headline."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from bictl.records import OnProgress, Progress, no_progress
+from bictl.verify import frame
+from bictl.verify.checks import chosen, crossings
+from bictl.verify.headline import headline
+from bictl.verify.layers import SOURCE, STAGING, VECTORS
+from bictl.verify.report import Boundary, Report, worst
+from bictl.verify.world import Question, World
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.objects import ObjectStore
+    from bictl.clients.topics import TopicReader
+    from bictl.settings import Table
+
+
+def verify(
+    reader: "TopicReader",
+    objects: "ObjectStore",
+    database: "Database",
+    *,
+    table: "Table",
+    staging_schema: str,
+    model: str,
+    max_lag: int,
+    level: str = "default",
+    run: str = "",
+    now: datetime | None = None,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    on_progress: OnProgress = no_progress,
+) -> Report:
+    """The verdict on `table`; writes nothing.
+
+    `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight.
+    A system that does not answer makes its checks unknown and stops nothing. Raises NotFound for
+    an unknown check.
+    """
+    started = time.monotonic()
+    question = Question(
+        table=table,
+        level=level,
+        max_lag=max_lag,
+        now=now or datetime.now(UTC),
+        staging=f"{staging_schema}.{table.staging}",
+        model=model,
+    )
+    definitions = chosen(table, level, select=select, exclude=exclude)
+    world = World(reader, objects, database, question)
+    try:
+        checks = []
+        for number, definition in enumerate(definitions):
+            on_progress(
+                Progress(
+                    stage="verify",
+                    done=number,
+                    total=len(definitions),
+                    unit="checks",
+                    note=f"{definition.id} {definition.title}",
+                )
+            )
+            checks.append(frame.run(definition, world))
+        boundaries = [frame.judge(item, checks, world) for item in crossings(table, level)]
+        verdict = world.known.get("verdict")
+        report = Report(
+            table=table.name,
+            topic=table.topic,
+            level=level,
+            run=run,
+            started=question.now,
+            seconds=time.monotonic() - started,
+            cut=world.known["cut"].words if _has(world, "cut") else (),
+            scope=tuple(_scope(boundaries)),
+            unverified=_unverified(table, level, select or exclude),
+            boundaries=tuple(boundaries),
+            checks=tuple(checks),
+            acknowledged=tuple(item.words for item in world.shelf.acked)
+            if _has(world, "shelf")
+            else (),
+            frontiers=_frontiers(world),
+            partial=bool(select or exclude),
+            since=getattr(verdict, "words", ""),
+        )
+    finally:
+        world.close()
+    on_progress(Progress(stage="verify", done=len(checks), total=len(checks), unit="checks"))
+    return concluded(report)
+
+
+def concluded(report: Report) -> Report:
+    """The report with its state and its one sentence."""
+    states = [item.state for item in report.boundaries] + [item.state for item in report.checks]
+    judged = replace(report, state=worst(states))
+    return replace(judged, headline=headline(judged))
+
+
+def _has(world: World, name: str) -> bool:
+    return name in world.known and not isinstance(world.known[name], Exception)
+
+
+def _scope(boundaries: Sequence[Boundary]) -> list[str]:
+    names = [item.upstream.lower() for item in boundaries]
+    return [*names, *[item.downstream.lower() for item in boundaries[-1:]]]
+
+
+def _unverified(table: "Table", level: str, partial: Sequence[str]) -> tuple[str, ...]:
+    """What is out of this run's scope, named in the headline."""
+    left = [SOURCE]
+    if level == "quick":
+        left += [STAGING]
+    if level == "quick" or not table.embed:
+        left += [VECTORS]
+    if partial:
+        left += ["the checks that were not selected"]
+    return tuple(left)
+
+
+def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:
+    """(generation, partition, frontier) of every chain."""
+    if not _has(world, "shelf"):
+        return ()
+    return tuple(
+        (generation, partition, frontier)
+        for generation, partition in world.shelf.chains
+        if (frontier := world.shelf.frontier((generation, partition))) is not None
+    )

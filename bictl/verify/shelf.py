@@ -1,0 +1,158 @@
+"""The shelf: every object under a table's prefix as it was listed, and what its own bytes say.
+
+`Batch.held` is the exact set of offsets that an object holds. A manifest that counts as many
+records as its range has offsets says it alone; where the range has legal gaps, the body is read.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from bictl.records import BatchName, Manifest, Range
+from bictl.verify.ranges import Ranges, merged, subtract, total
+
+
+@dataclass(frozen=True, kw_only=True)
+class Batch:
+    """One sealed object. `damage` says why it is not to be trusted; `held` is None when unread."""
+
+    key: str
+    size: int
+    name: BatchName
+    manifest: Manifest | None = None
+    damage: str = ""
+    held: Ranges | None = None
+
+    @property
+    def sound(self) -> bool:
+        """Whether its manifest may be believed."""
+        return self.manifest is not None and not self.damage
+
+    @property
+    def records(self) -> int:
+        """How many records it holds, as far as it can be trusted."""
+        if not self.sound or self.manifest is None:
+            return 0
+        return self.manifest.records if self.held is None else total(self.held)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Acked:
+    """A range, or a whole generation's arrival, that a person acknowledged."""
+
+    generation: str
+    range: Range | None
+    words: str
+
+
+Chain = tuple[Batch, ...]
+Place = tuple[str, int]  # generation, partition
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shelf:
+    """All batches in the order of their keys; `since` is where a quick look starts."""
+
+    batches: tuple[Batch, ...] = ()
+    foreign: tuple[str, ...] = ()
+    acked: tuple[Acked, ...] = ()
+    since: dict[Place, int] = field(default_factory=dict)
+
+    @cached_property
+    def chains(self) -> dict[Place, Chain]:
+        """Each partition's batches by their first offset."""
+        found: dict[Place, list[Batch]] = {}
+        for batch in self.batches:
+            found.setdefault((batch.name.generation, batch.name.partition), []).append(batch)
+        return {
+            place: tuple(sorted(chain, key=lambda batch: batch.name.first))
+            for place, chain in sorted(found.items())
+        }
+
+    @cached_property
+    def generations(self) -> tuple[str, ...]:
+        """Generations in their order, which only the manifests know; the newest is the last."""
+        numbers: dict[str, int] = {}
+        for batch in self.batches:
+            number = batch.manifest.generation_no if batch.manifest else -1
+            numbers[batch.name.generation] = max(number, numbers.get(batch.name.generation, -1))
+        return tuple(sorted(numbers, key=lambda generation: (numbers[generation], generation)))
+
+    def current(self, topic_id: str | None) -> str | None:
+        """The generation that Kafka's offsets belong to: the topic's own once it is accepted."""
+        accepted = {item.generation for item in self.acked if item.range is None}
+        known = self.generations
+        if topic_id is not None and (topic_id in known or topic_id in accepted):
+            return topic_id
+        return known[-1] if known else None
+
+    def frontier(self, place: Place) -> int | None:
+        """The next offset to read; None where nothing is sealed."""
+        nexts = [end_of(batch) for batch in self.chains.get(place, ())]
+        return max(nexts, default=self.since.get(place))
+
+    def baseline(self, place: Place) -> int | None:
+        """The first offset that the chain answers for."""
+        chain = self.chains.get(place, ())
+        return self.since.get(place, chain[0].name.first if chain else None)
+
+    def acked_ranges(self, generation: str) -> Ranges:
+        """Offsets of a generation that a person acknowledged as lost."""
+        return merged(
+            item.range
+            for item in self.acked
+            if item.range is not None and item.generation == generation
+        )
+
+    def held(self, place: Place) -> Ranges:
+        """The exact offsets in the sound batches of one partition."""
+        return merged(
+            item for batch in self.chains.get(place, ()) if batch.sound for item in batch.held or ()
+        )
+
+    def claimed(self, place: Place) -> Ranges:
+        """The ranges that the sound batches of one partition answer for, gaps included."""
+        return merged(
+            batch.manifest.range
+            for batch in self.chains.get(place, ())
+            if batch.sound and batch.manifest is not None
+        )
+
+    @property
+    def sparse(self) -> bool:
+        """Whether any batch has gaps: then offsets are only an upper bound of records."""
+        return any(
+            batch.manifest.records < len(batch.manifest.range)
+            for batch in self.batches
+            if batch.manifest is not None
+        )
+
+
+def end_of(batch: Batch) -> int:
+    """Where the batch ends as far as it says itself: at least one offset behind its start."""
+    return batch.manifest.next if batch.manifest else batch.name.first + 1
+
+
+def unclaimed(shelf: Shelf, place: Place) -> Ranges:
+    """Offsets between baseline and frontier that no sound batch answers for, acks taken out."""
+    first, frontier = shelf.baseline(place), shelf.frontier(place)
+    if first is None or frontier is None:
+        return ()
+    generation, partition = place
+    return subtract(
+        subtract([Range(partition, first, frontier)], shelf.claimed(place)),
+        shelf.acked_ranges(generation),
+    )
+
+
+def overlaps(chain: Iterable[Batch]) -> list[tuple[Batch, Batch, Range]]:
+    """Neighbours that answer for the same offsets."""
+    found, reach = [], None
+    for batch in chain:
+        if reach is not None and batch.name.first < end_of(reach):
+            shared = Range(
+                batch.name.partition, batch.name.first, min(end_of(batch), end_of(reach))
+            )
+            found.append((reach, batch, shared))
+        reach = batch if reach is None or end_of(batch) > end_of(reach) else reach
+    return found

@@ -1,0 +1,165 @@
+"""Staging against bronze: a fold of verify's own, joined both ways with what the model shows."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from bictl.verify.report import Finding, Sample, State, Tally, of_keys, passed
+
+if TYPE_CHECKING:
+    from bictl.settings import Table
+
+EXACT_TYPES = {"text", "character varying", "integer", "bigint", "smallint", "boolean"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Keys:
+    """The live keys that the fold gives, against the keys that staging shows."""
+
+    folded: int  # keys with any record at all, deleted ones included
+    keyless: int  # records that no key could be found for
+    expected: int
+    staged: int
+    common: int
+    missing: Sample
+    extra: Sample
+    stale: Sample
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """Rows of staging, and how many of them have an id, different ids, an operation."""
+
+    rows: int
+    ids: int
+    distinct_ids: int
+    operations: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Values:
+    """Cells of staging against the fields of the newest records; lost: NULL from a value."""
+
+    rows: int
+    lost: Mapping[str, Sample] = field(default_factory=dict)
+    different: Mapping[str, Sample] = field(default_factory=dict)
+
+
+def pair_columns(fields: Sequence[str], columns: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+    """(source field, staging column, whether their texts are equal) wherever names correspond.
+
+    `VendorCode` is `vendor_code`, `Created` is `created_at`; `columns` maps names to types.
+    """
+    by_bare = {name.replace("_", ""): name for name in columns}
+    pairs = []
+    for source in sorted(fields):
+        bare = source.lower().replace("_", "")
+        name = by_bare.get(bare) or by_bare.get(f"{bare}at")
+        if name is not None:
+            pairs.append((source, name, columns[name] in EXACT_TYPES))
+    return pairs
+
+
+def key_sets(keys: Keys, *, table: "Table") -> Finding:
+    """T2: staging shows each live key, and no other."""
+    if not keys.missing and not keys.extra and not keys.keyless:
+        return passed(keys.folded)
+    words = []
+    if keys.missing:
+        words.append(f"{keys.missing.total} keys not in staging: {keys.missing}")
+    if keys.extra:
+        words.append(f"{keys.extra.total} deleted keys still shown: {keys.extra}")
+    if keys.keyless:
+        words.append(f"{keys.keyless} records without the key {', '.join(table.key)}")
+    return Finding(
+        state=State.FAIL,
+        evaluated=max(1, keys.folded),
+        expected=f"{keys.expected} keys",
+        actual=f"{keys.staged} keys",
+        missing=keys.missing,
+        extra=keys.extra,
+        message="; ".join(words),
+        hint=f"bictl transform --table {table.name}",
+    )
+
+
+def newest_records(keys: Keys, *, table: "Table") -> Finding:
+    """T3: each key shows its newest record."""
+    if not keys.stale:
+        return passed(keys.folded)
+    return Finding(
+        state=State.FAIL,
+        evaluated=keys.folded,
+        extra=keys.stale,
+        message=f"{keys.stale.total} keys show an older record: {keys.stale}",
+        hint=f"bictl transform --table {table.name}",
+    )
+
+
+def unique_and_filled(shape: Shape, keys: Keys, *, table: "Table") -> Finding:
+    """T4: ids are unique and not null, and each row says its operation."""
+    evaluated = shape.rows or (keys.folded if keys.expected == 0 else 0)
+    nulls, twice = shape.rows - shape.ids, shape.ids - shape.distinct_ids
+    silent = shape.rows - shape.operations
+    if not nulls and not twice and not silent:
+        return passed(evaluated)
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        expected=f"{shape.rows} different {table.id}",
+        actual=f"{shape.distinct_ids}",
+        message=f"{nulls} rows without {table.id}, {twice} more than once, "
+        f"{silent} without operation",
+        hint=f"bictl transform --table {table.name}",
+    )
+
+
+def decoded(values: Values, keys: Keys, *, table: "Table") -> Finding:
+    """T5: no value of a newest record became NULL in staging."""
+    return _cells(
+        values,
+        values.lost,
+        keys,
+        what="values became NULL",
+        hint=f"bictl transform --table {table.name}; the raw values stay in {table.bronze}",
+    )
+
+
+def equal_cells(values: Values, keys: Keys, *, table: "Table") -> Finding:
+    """T6: texts, whole numbers and flags are those of the newest record."""
+    return _cells(
+        values,
+        values.different,
+        keys,
+        what="cells differ from the newest record",
+        hint=f"bictl transform --table {table.name}",
+    )
+
+
+def _cells(
+    values: Values, found: Mapping[str, Sample], keys: Keys, *, what: str, hint: str
+) -> Finding:
+    evaluated = values.rows or (keys.folded if keys.expected == 0 else 0)
+    if not found:
+        return passed(evaluated)
+    size = sum(sample.total for sample in found.values())
+    words = "; ".join(f"{name}: {sample.total} ({sample})" for name, sample in found.items())
+    listed = list(dict.fromkeys(key for sample in found.values() for key in sample.keys))
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        extra=of_keys(listed, size),
+        message=f"{size} {what}: {words}",
+        hint=hint,
+    )
+
+
+def tally(keys: Keys) -> Tally:
+    """Live keys by the fold, and those that staging shows."""
+    return Tally(
+        unit="keys",
+        expected=keys.expected,
+        accounted=keys.common,
+        missing=keys.missing,
+        extra=keys.extra,
+    )

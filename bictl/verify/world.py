@@ -1,0 +1,358 @@
+"""The world of one run: each piece of evidence is acquired when a check first needs it, and once.
+
+That something could not be acquired is remembered too: the checks that need it are all unknown,
+for one timeout and not for one each.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
+
+from bictl import wire
+from bictl.errors import BictlError, SchemaMismatch
+from bictl.verify import cut as cutting
+from bictl.verify import read_bronze, read_rows
+from bictl.verify.bronze import Bronze, Comparison, compare
+from bictl.verify.cut import Anchor, Cut, Ends
+from bictl.verify.inspect import Listing, list_objects, read_batches
+from bictl.verify.meta import Verdict
+from bictl.verify.objects import Entry
+from bictl.verify.relations import columns
+from bictl.verify.shelf import Acked, Batch, Place, Shelf
+from bictl.verify.staging import Keys, Shape, Values
+from bictl.verify.vectors import Coverage, Index, Vectors
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.objects import ObjectStore
+    from bictl.clients.topics import TopicReader
+    from bictl.settings import Table
+
+_T = TypeVar("_T")
+
+
+class once(Generic[_T]):
+    """A property that is acquired once; a failure is raised again for whoever asks again."""
+
+    def __init__(self, acquire: Callable[[Any], _T]) -> None:
+        self._acquire = acquire
+        self.__doc__ = acquire.__doc__
+
+    @overload
+    def __get__(self, world: None, owner: type) -> "once[_T]": ...
+    @overload
+    def __get__(self, world: "World", owner: type) -> _T: ...
+    def __get__(self, world: "World | None", owner: type) -> "once[_T] | _T":
+        if world is None:
+            return self
+        name = self._acquire.__name__
+        if name not in world.known:
+            try:
+                world.known[name] = self._acquire(world)
+            except BictlError as error:
+                world.known[name] = error
+        found = world.known[name]
+        if isinstance(found, BictlError):
+            raise found
+        return found  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What one run asks: which table, how deep, and what may still be in flight (seconds)."""
+
+    table: "Table"
+    level: str
+    max_lag: int
+    now: datetime
+    staging: str  # the staging relation, schema.name
+    model: str  # the configured embedding model
+
+
+class World:
+    """The systems of one table, read lazily and in an order that no race can fool.
+
+    Kafka's ends first, the objects after them, Postgres after those in one snapshot.
+    """
+
+    def __init__(
+        self,
+        reader: "TopicReader",
+        objects: "ObjectStore",
+        database: "Database",
+        question: Question,
+    ) -> None:
+        self._reader, self._objects, self._database = reader, objects, database
+        self.question = question
+        self.known: dict[str, Any] = {}
+        self._open = ExitStack()
+
+    def close(self) -> None:
+        """Ends the snapshot."""
+        self._open.close()
+
+    @property
+    def table(self) -> "Table":
+        """The table in question."""
+        return self.question.table
+
+    @property
+    def level(self) -> str:
+        """quick, default or deep."""
+        return self.question.level
+
+    @property
+    def max_lag(self) -> int:
+        """Seconds that a record may be in flight."""
+        return self.question.max_lag
+
+    @property
+    def model(self) -> str:
+        """The configured embedding model."""
+        return self.question.model
+
+    @property
+    def cut_words(self) -> str:
+        """Where the partitions ended, once that is known."""
+        known = self.known.get("cut")
+        return ", ".join(known.words) if isinstance(known, Cut) else ""
+
+    # Kafka and the objects: the ends at t0 come between two looks at the shelf.
+
+    @once
+    def acked(self) -> tuple[Acked, ...]:
+        """What a person acknowledged; acknowledgements are objects too."""
+        from bictl.verify.acks import read_acks
+
+        return read_acks(self._objects, self.table)
+
+    @once
+    def first_listing(self) -> Listing:
+        """What stood under the prefix before the ends were read."""
+        return self._list()
+
+    @once
+    def frontiers_then(self) -> dict[str, dict[int, int]]:
+        """By generation, where each partition's newest batch ended before the ends were read."""
+        newest = self._read(self.first_listing.newest(), level="quick")
+        found: dict[str, dict[int, int]] = {}
+        for batch in newest:
+            if batch.sound and batch.manifest is not None:
+                place = found.setdefault(batch.name.generation, {})
+                place[batch.name.partition] = batch.manifest.next
+        return found
+
+    @once
+    def ends(self) -> Ends:
+        """The stable end of every partition at t0."""
+        newest = Shelf(batches=self._read(self.first_listing.newest(), level="quick"))
+        return cutting.read_ends(
+            self._reader,
+            self.table.topic,
+            frontiers=self.frontiers_then,
+            current=newest.generations[-1] if newest.generations else None,
+            at=self.question.now,
+        )
+
+    @once
+    def shelf(self) -> Shelf:
+        """The objects, listed after the ends were read."""
+        self._attempt("ends")
+        verdict = self.verdict if self.level == "quick" else None
+        since = verdict.frontiers if verdict else {}
+        listing = self._list()
+        wanted = [
+            (info, name)
+            for info, name in listing.named
+            if name.first >= since.get((name.generation, name.partition), 0)
+        ]
+        return Shelf(
+            batches=self._read(wanted, level=self.level),
+            foreign=listing.foreign,
+            acked=self.acked,
+            since=since,
+        )
+
+    @once
+    def cut(self) -> Cut:
+        """The ends at t0 beside the frontiers of the shelf."""
+        return cutting.fix(self._reader, self.ends, self.shelf)
+
+    @once
+    def anchors(self) -> tuple[Anchor, ...]:
+        """Whether the last sealed record of each partition still stands in Kafka."""
+        sealed = []
+        for (generation, partition), chain in self.shelf.chains.items():
+            if generation == self.cut.generation and partition in self.cut.topic.partitions:
+                sealed += self._last_record(chain)
+        return cutting.compare_anchors(self._reader, self.cut, sealed)
+
+    # Postgres: one snapshot, opened after everything upstream was read.
+
+    @once
+    def verdict(self) -> Verdict | None:
+        """The last full verdict that was complete."""
+        if not columns(self._database, "bictl.run"):
+            return None
+        return read_bronze.read_verdict(self._database, self.table)
+
+    @once
+    def schema_mismatch(self) -> SchemaMismatch | None:
+        """What is wrong with the version of bictl's tables."""
+        return read_bronze.read_mismatch(self.database)
+
+    @once
+    def database(self) -> "Database":
+        """Postgres, in a read-only snapshot that lasts as long as this world."""
+        self._attempt("cut")
+        self._attempt("shelf")
+        self._open.enter_context(self._database.transaction(read_only=True, snapshot=True))
+        return self._database
+
+    @once
+    def is_new(self) -> bool:
+        """Whether bictl never wrote to this database."""
+        return not columns(self.database, "bictl.object_ledger")
+
+    @once
+    def bronze(self) -> Bronze:
+        """Bronze and the quarantine."""
+        if self.is_new:
+            return Bronze(exists=False)
+        return self._in_snapshot(read_bronze.read_bronze, self.table, self.shelf.since)
+
+    @once
+    def ledger(self) -> tuple[Entry, ...]:
+        """The ledger of loaded objects, as a witness."""
+        return () if self.is_new else self._in_snapshot(read_bronze.read_ledger, self.table)
+
+    @once
+    def conflicts(self) -> int:
+        """How often a loader met two different records at one offset."""
+        return 0 if self.is_new else self._in_snapshot(read_bronze.read_conflicts, self.table)
+
+    @once
+    def later_shelf(self) -> Shelf:
+        """The shelf again, after bronze: with the objects that bronze may already know."""
+        known = {batch.key for batch in self.shelf.batches}
+        added = [item for item in self._list().named if item[0].key not in known]
+        since = self.shelf.since
+        new = [item for item in added if item[1].first >= since.get(_place(item[1]), 0)]
+        if not new:
+            return self.shelf
+        return replace(
+            self.shelf, batches=(*self.shelf.batches, *self._read(new, level=self.level))
+        )
+
+    @once
+    def comparison(self) -> Comparison:
+        """Objects against bronze, as sets."""
+        self._attempt("bronze")
+        return compare(
+            self.shelf,
+            self.bronze,
+            self.ledger,
+            later=self.later_shelf,
+            now=self.question.now,
+            max_lag=self.max_lag,
+        )
+
+    @once
+    def acked_reasons(self) -> dict[str, str]:
+        """Quarantine reasons (SQLSTATE) that a person acknowledged."""
+        return {}
+
+    @once
+    def snapshot_begins(self) -> bool | None:
+        """Whether a snapshot's first record stands in the current generation; None: not known."""
+        try:
+            if self.is_new or self.cut.generation is None:
+                return False
+            return self._in_snapshot(read_bronze.snapshot_begins, self.table, self.cut.generation)
+        except BictlError:
+            return None
+
+    @once
+    def staging_keys(self) -> Keys:
+        """verify's own fold against the staging relation."""
+        return self._in_snapshot(read_rows.read_staging_keys, self.table, self.question.staging)
+
+    @once
+    def staging_shape(self) -> Shape:
+        """Rows, ids and operations of staging."""
+        return self._in_snapshot(read_rows.read_staging_shape, self.table, self.question.staging)
+
+    @once
+    def staging_values(self) -> Values:
+        """Cells of staging against the newest records."""
+        return self._in_snapshot(read_rows.read_staging_values, self.table, self.question.staging)
+
+    @once
+    def coverage(self) -> Coverage:
+        """Keys with a text against keys with a vector."""
+        from bictl.embeddings.layout import TEXT_RULE
+
+        question = self.question
+        with self.database.transaction():
+            return read_rows.read_coverage(
+                self.database,
+                self.table,
+                question.staging,
+                rule=TEXT_RULE,
+                now=question.now,
+                max_lag=question.max_lag,
+            )
+
+    @once
+    def vectors(self) -> Vectors:
+        """What makes vectors unfindable."""
+        return self._in_snapshot(read_rows.read_vectors, self.table)
+
+    @once
+    def vector_indexes(self) -> tuple[Index, ...]:
+        """The HNSW indexes on the vectors."""
+        return self._in_snapshot(read_rows.read_indexes, self.table)
+
+    def _in_snapshot(self, read: Callable[..., _T], *what: Any) -> _T:
+        """Reads within a savepoint, so that a failed statement spoils no other check."""
+        with self.database.transaction():
+            return read(self.database, *what)
+
+    def _attempt(self, name: str) -> None:
+        """Acquires something for its place in the order; whoever needs it meets its failure."""
+        try:
+            getattr(self, name)
+        except BictlError:
+            return
+
+    def _list(self) -> Listing:
+        from bictl.verify.acks import is_ack
+
+        return list_objects(
+            self._objects, self.table.prefix, is_ours=lambda key: is_ack(self.table, key)
+        )
+
+    def _read(self, listed: Any, *, level: str) -> tuple[Batch, ...]:
+        return read_batches(self._objects, listed, topic=self.table.topic, level=level)
+
+    def _last_record(
+        self, chain: tuple[Batch, ...]
+    ) -> list[tuple[int, int, bytes | None, bytes | None]]:
+        """(partition, offset, key, value) of the last record in a chain, if it can be read."""
+        for batch in reversed(chain):
+            if batch.sound and batch.records:
+                try:
+                    last = b""
+                    for line in wire.read_lines(self._objects.get(batch.key)[0]):
+                        last = line
+                    found = wire.parse_line(last)
+                except ValueError:
+                    return []
+                return [(batch.name.partition, found.offset, found.key, found.value)]
+        return []
+
+
+def _place(name: Any) -> Place:
+    return name.generation, name.partition

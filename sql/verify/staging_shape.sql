@@ -1,0 +1,1 @@
+select count(*), count({id}), count(distinct {id}), count(cdc_operation) from {staging}

@@ -1,0 +1,15 @@
+-- What a vector must be to be found: there, of one length, of length 1; a zero vector is in no
+-- cosine index. https://github.com/pgvector/pgvector#indexing
+select
+    count(*) as rows,
+    count(*) filter (where embedding is null) as nulls,
+    count(*) filter (where vector_norm(embedding) = 0) as zeros,
+    count(*) filter (
+        where vector_norm(embedding) <> 0 and not abs(vector_norm(embedding) - 1) < 0.001
+    ) as bent,
+    array_agg(distinct vector_dims(embedding)) filter (where embedding is not null) as dimensions,
+    array_agg(distinct coalesce(model, '')) as models,
+    (array_agg({id}::text) filter (
+        where embedding is null or not abs(vector_norm(embedding) - 1) < 0.001
+    ))[1:100] as bad_keys
+from {embeddings}
