@@ -66,8 +66,8 @@ class LoadResult:
     @property
     def rows(self) -> list[dict[str, object]]:
         """The counts as one row."""
-        names = ("table", "objects", "loaded", "quarantined", "duplicates", "tombstones", "known")
-        return [{name: getattr(self, name) for name in (*names, "bytes")}]
+        counts = ("loaded", "quarantined", "duplicates", "tombstones", "bytes", "known", "left")
+        return [{name: getattr(self, name) for name in ("table", "objects", *counts)}]
 
     def raise_failures(self) -> None:
         """Raises BatchConflict, else StageFailed, when something needs a person."""
