@@ -18,7 +18,7 @@ from bictl.settings import Postgres
 Statement = str | sql.Composable
 Parameters = Sequence[Any] | Mapping[str, Any]
 
-_PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
+_PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ROOTS = Path("~/.postgresql/root.crt")  # libpq's default file of authorities
 _COPY_BYTES = 1 << 20  # what psycopg2 asks of a COPY's source at a time
@@ -182,7 +182,12 @@ class Database:
         A text is a quoted identifier, `schema.table` is two; a sequence is a list of identifiers;
         a number (a type's length, which no parameter can be) and None are literals.
         """
-        pieces = _PLACEHOLDER.split(assets.sql(name))
+        return self.quoted(assets.sql(name), **parts)
+
+    @staticmethod
+    def quoted(text: str, **parts: str | int | Sequence[str] | None) -> sql.Composable:
+        """The same for a text that was put together; it must hold no user's words."""
+        pieces = _PLACEHOLDER.split(text)
         return sql.Composed(
             sql.SQL(piece) if index % 2 == 0 else _part(parts[piece])
             for index, piece in enumerate(pieces)
