@@ -1,0 +1,240 @@
+"""search: the encoder wakes up while Postgres is asked what there is; then two statements.
+
+The first ranks keys by what stands beside the vectors, the second takes their rows from staging as
+they are now. A condition is first put to the best candidates: where enough of them meet it, they
+are the answer. Only where it is rarer is every row that it names compared, which is exact.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from bictl import assets
+from bictl.errors import NotFound, StageFailed
+from bictl.search.asked import LIMIT, MODES, Asked, check
+from bictl.search.grammar import Condition, parse
+from bictl.search.vector import Awakening
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.encoder import Encoder
+    from bictl.settings import Table
+
+__all__ = ["LIMIT", "MODES", "Hit", "SearchResult", "search"]
+
+TIMEOUT = 15.0  # seconds for one statement
+_SPARE = 50  # candidates beyond the wanted hits: some are of deleted rows
+_FILTERED = 200  # candidates that a condition is put to first
+_MAX_NEIGHBOURS = 1_000  # hnsw.ef_search takes no more
+_EVERY_ROW = Condition("true")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Hit:
+    """One row: `sources` say which lists it stood in (code, words, meaning), `words` which words of
+    the query it holds, `similarity` is the cosine (None without a vector), `row` staging's row."""
+
+    rank: int
+    id: Any
+    score: float
+    similarity: float | None
+    sources: tuple[str, ...]
+    words: tuple[str, ...]
+    row: Mapping[str, Any]
+
+    @property
+    def why(self) -> str:
+        """Why the row was found, for a person."""
+        said = []
+        if "code" in self.sources:
+            said.append("exact code")
+        if self.words:
+            said.append(f"words: {', '.join(self.words)}")
+        if "meaning" in self.sources and self.similarity is not None:
+            said.append(f"meaning {self.similarity:.2f}")
+        return "; ".join(said) or "words"
+
+
+@dataclass(frozen=True, kw_only=True)
+class SearchResult:
+    """The hits, best first. `exact`: every row that the condition names was compared."""
+
+    table: str
+    query: str
+    mode: str
+    columns: tuple[str, ...]
+    hits: tuple[Hit, ...]
+    exact: bool
+
+
+def search(
+    database: "Database",
+    open_encoder: "Callable[[], Encoder]",
+    *,
+    table: "Table",
+    staging_schema: str,
+    query: str,
+    mode: str = "hybrid",
+    where: str | None = None,
+    active: bool | None = None,
+    limit: int = 10,
+    timeout: float = TIMEOUT,
+) -> SearchResult:
+    """The rows of `table` that answer `query`.
+
+    `where` is a condition (grammar.py), `active` one on the column is_active. Raises UsageError for
+    a bad query or condition, NotFound for a column or view that is not there, StageFailed when no
+    vectors are stored or when another model made them, TimedOut when a statement takes longer than
+    `timeout` seconds.
+    """
+    asked = check(query, mode=mode, limit=limit)
+    awakening = Awakening(open_encoder, asked.text) if asked.by_meaning else None
+    place = _Place(database, table, staging_schema)
+    condition = place.condition(where, active)
+    model = place.model()
+    vector = None if awakening is None else awakening.vector(made_by=model, table=table)
+    ask = _Ask(place, asked, condition, vector)
+    with database.transaction(read_only=True):
+        database.rows(
+            assets.sql("search/settings"),
+            {"neighbours": _MAX_NEIGHBOURS if limit > 100 else 200, "timeout": f"{timeout}s"},
+        )
+        hits, exact = ask.hits()
+    return SearchResult(
+        table=table.name,
+        query=asked.text,
+        mode=asked.mode,
+        columns=tuple(place.types),
+        hits=tuple(hits),
+        exact=exact,
+    )
+
+
+class _Place:
+    """Where one table's rows and vectors are, and which columns the rows have."""
+
+    def __init__(self, database: "Database", table: "Table", staging_schema: str) -> None:
+        self.database, self.table = database, table
+        self.staging = f"{staging_schema}.{table.staging}"
+        names = {"staging": _quoted(self.staging), "table": _quoted(table.embeddings)}
+        found = database.rows(assets.sql("search/columns"), names)
+        self.types = {name: kind for is_staging, name, kind in found if is_staging}
+        self._stored = {name for is_staging, name, _ in found if not is_staging}
+        if not self.types:
+            raise NotFound("view", self.staging, hint=f"bictl transform --table {table.name}")
+
+    def quoted(self, text: str, condition: Condition) -> Any:
+        """The text of a statement with this table's names and the condition's columns in it."""
+        return self.database.quoted(
+            text,
+            table=self.table.embeddings,
+            staging=self.staging,
+            id=self.table.id,
+            **condition.columns,
+        )
+
+    def condition(self, where: str | None, active: bool | None) -> Condition | None:
+        """What the hits have to meet, or None."""
+        parts = [f"({where})"] if where is not None else []
+        if active is not None:
+            parts.append("is_active" if active else "not is_active")
+        if not parts:
+            return None
+        if where is not None:
+            parse(
+                where, self.types, where=f"in {self.staging}"
+            )  # names places without our brackets
+        return parse(" and ".join(parts), self.types, where=f"in {self.staging}")
+
+    def model(self) -> str:
+        """The model that made the stored vectors."""
+        found = None
+        if {"model", "tsv", "code_norm", "embedding"} <= self._stored:
+            found = self.database.value(self.quoted(assets.sql("search/model"), _EVERY_ROW))
+        if found is None:
+            raise StageFailed(
+                f"{self.table.embeddings} holds no vectors that search can use",
+                hint=f"bictl embed --table {self.table.name}",
+            )
+        return str(found)
+
+
+class _Ask:
+    """The statements of one search, inside its transaction."""
+
+    def __init__(
+        self, place: _Place, asked: Asked, condition: Condition | None, vector: str | None
+    ) -> None:
+        self._place, self._asked, self._vector = place, asked, vector
+        self._condition = condition
+
+    def hits(self) -> tuple[list[Hit], bool]:
+        """The hits, and whether they are exact."""
+        wanted = self._asked.limit
+        depth = wanted + _SPARE if self._condition is None else max(_FILTERED, 2 * wanted)
+        candidates = self._candidates(depth)
+        hits = self._rows(candidates, self._condition or _EVERY_ROW)
+        if len(hits) == wanted or len(candidates) < depth:
+            return hits, False
+        every = self._condition or _EVERY_ROW  # or too many of the nearest are deleted
+        return self._rows(self._candidates(wanted, every), every), True
+
+    def _candidates(
+        self, depth: int, condition: Condition | None = None
+    ) -> list[tuple[Any, float, float | None, list[str], list[str]]]:
+        """(key, score, similarity, sources, words), best first; under a condition exact."""
+        matching, among, exactly = "", "", ""
+        if condition is not None:
+            matching = assets.sql("search/matching").replace("{condition}", condition.sql)
+            among, exactly = "and e.{id} in (select id from matching)", "0 +"
+        text = assets.sql("search/candidates")
+        for name, part in (("matching", matching), ("among", among), ("exactly", exactly)):
+            text = text.replace(f"{{{name}}}", part)
+        asked = self._asked
+        parameters = {
+            "vector": self._vector,
+            "text": asked.text,
+            "words": asked.words,
+            "codes": asked.codes,
+            "by_meaning": asked.by_meaning,
+            "by_words": asked.by_words,
+            "depth": depth,
+            **(condition.values if condition else {}),
+        }
+        statement = self._place.quoted(text, condition or _EVERY_ROW)
+        found = self._place.database.rows(statement, parameters)
+        return [(key, score, near, sources, words) for key, score, near, sources, words in found]
+
+    def _rows(
+        self,
+        candidates: Sequence[tuple[Any, float, float | None, list[str], list[str]]],
+        condition: Condition,
+    ) -> list[Hit]:
+        """The candidates that staging still has and that meet the condition, as many as wanted."""
+        if not candidates:
+            return []
+        text = assets.sql("search/rows").replace("{condition}", condition.sql)
+        found = self._place.database.dicts(
+            self._place.quoted(text, condition),
+            {"ids": tuple(candidate[0] for candidate in candidates), **condition.values},
+        )
+        rows = {row[self._place.table.id]: row for row in found}
+        here = [candidate for candidate in candidates if candidate[0] in rows]
+        return [
+            Hit(
+                rank=rank,
+                id=key,
+                score=score,
+                similarity=similarity,
+                sources=tuple(sorted(sources)),
+                words=tuple(words),
+                row=rows[key],
+            )
+            for rank, (key, score, similarity, sources, words) in enumerate(
+                here[: self._asked.limit], start=1
+            )
+        ]
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f'"{part}"' for part in name.split("."))
