@@ -76,7 +76,7 @@ class Stack:
             for service in self.services:
                 for directory in service.elsewhere():
                     shutil.rmtree(directory, ignore_errors=True)
-            shutil.rmtree(self.directory)
+            shutil.rmtree(self.directory, ignore_errors=True)
         return ended
 
     def status(self) -> list[ServiceStatus]:
