@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -24,7 +26,7 @@ def test_merging_keeps_the_set_and_leaves_no_neighbours(items):
     whole = merged(items)
     assert offsets(whole) == offsets(items)
     assert list(whole) == sorted(whole)
-    for left, right in zip(whole, whole[1:], strict=False):
+    for left, right in pairwise(whole):
         assert left.partition != right.partition or left.next < right.first
     assert total(items) == len(offsets(items))
 
