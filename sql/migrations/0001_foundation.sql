@@ -75,6 +75,26 @@ create table bictl.object_ledger (
     constraint every_record_is_accounted_for check (n_loaded + n_quarantined + n_duplicate = n_records)
 );
 
+create index object_ledger_range
+    on bictl.object_ledger (kafka_topic, generation, kafka_partition, first_offset);
+
+-- An offset that two objects claim with different content: the first one that was loaded stands in
+-- bronze, the other one is here, whole.
+create table bictl.offset_conflict (
+    kafka_topic text not null,
+    generation text not null,
+    kafka_partition integer not null,
+    kafka_offset bigint not null,
+    kafka_timestamp timestamptz not null,
+    raw_key bytea,
+    raw_value bytea,
+    batch_file text not null,
+    batch_sha256 text not null,
+    standing_file text not null,
+    noticed_at timestamptz not null default now(),
+    primary key (kafka_topic, generation, kafka_partition, kafka_offset, batch_sha256)
+);
+
 -- One row a stage and run; a run of several stages has several rows. `heartbeat_at` is the last
 -- time the run was known to work.
 create table bictl.run (
