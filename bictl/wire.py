@@ -47,16 +47,16 @@ class EnvelopeSplitter:
     """
 
     def __init__(self) -> None:
-        # `{"schema":…,"payload":` of the newest schema; no JSON starts with NUL.
-        self._head = b"\0"
-        self._schema = b""
+        self._schema: bytes | None = None  # the newest one
+        self._head = b""  # its `{"schema":…,"payload":`
 
     def split(self, envelope: bytes) -> tuple[bytes | None, bytes]:
         """(schema, `{"payload":…}`) of a wrapped envelope; (None, envelope) of any other shape.
 
         The two parts hold every byte but the schema's name: `{"schema":` + schema + `,` + rest[1:].
         """
-        if not envelope.startswith(self._head) and not self._learn(envelope):
+        known = self._schema is not None and envelope.startswith(self._head)
+        if not known and not self._learn(envelope):
             return None, envelope
         return self._schema, b'{"payload":' + envelope[len(self._head) :]
 

@@ -102,6 +102,7 @@ def test_every_record_comes_back_byte_for_byte_from_one_line_of_json(records, pa
 @example([b'{"schema":{},"payload":1}', b'{"schema":{},}'])
 @example([b'{"schema":{},"payload":1}', b'{"schema":{}, "payload":1}'])
 @example([b'{"schema":{},"payload":1}', b'{"schema":{},"payload":'])
+@example([b"\x00"])
 def test_a_split_envelope_holds_every_byte_and_is_json_exactly_when_the_whole_is(texts):
     splitter = EnvelopeSplitter()
     for text in texts:
