@@ -98,6 +98,10 @@ def parse_batch_key(prefix: str, key: str) -> BatchName | None:
     return name if name.key(prefix) == key else None
 
 
+FORMAT = "jsonl.gz/1"
+_WORDS = re.compile(r"[A-Za-z0-9._-]{1,249}\n[A-Za-z0-9_-]{1,64}\n[0-9a-f]{64}")
+
+
 @dataclass(frozen=True, kw_only=True)
 class Manifest:
     """What a batch covers; it travels as user metadata of the PUT that seals the object.
@@ -120,7 +124,7 @@ class Manifest:
     min_timestamp: int | None
     max_timestamp: int | None
     run: str
-    format: str = "jsonl.gz/1"
+    format: str = FORMAT
 
     @property
     def range(self) -> Range:
@@ -168,11 +172,23 @@ class Manifest:
             )
         except KeyError as missing:
             raise ValueError(f"the object has no manifest: {missing.args[0]} is missing") from None
-        if not manifest.first < manifest.next or manifest.records > len(manifest.range):
-            raise ValueError(
-                f"the manifest's range {manifest.range} holds {manifest.records} records"
-            )
+        manifest._check()
         return manifest
+
+    def _check(self) -> None:
+        """ValueError when the fields cannot be true together, or are not of a known format."""
+        if self.format != FORMAT:
+            raise ValueError(f"the object's format is {self.format!r}, this program reads {FORMAT}")
+        words = f"{self.topic}\n{self.generation}\n{self.sha256}"
+        if not _WORDS.fullmatch(words) or min(self.partition, self.generation_no) < 0:
+            raise ValueError(f"the manifest's names are not legal: {words!r}")
+        if not 0 <= self.first < self.next:
+            raise ValueError(f"the manifest's range {self.range} is none")
+        if not 0 <= self.tombstones <= self.records <= len(self.range):
+            raise ValueError(
+                f"the manifest's range {self.range} holds {self.records} records, "
+                f"{self.tombstones} of them tombstones"
+            )
 
 
 def _optional(text: str | None) -> int | None:
