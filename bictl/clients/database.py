@@ -255,7 +255,7 @@ class Database:
             keepalives_idle=30,
             keepalives_interval=10,
             keepalives_count=3,
-            **_tls(self._postgres),
+            **tls(self._postgres),
         )
         connection.autocommit = True  # transaction() says begin and commit itself
         return connection
@@ -314,7 +314,7 @@ def _composable(statement: Statement) -> sql.Composable:
     return sql.SQL(statement) if isinstance(statement, str) else statement
 
 
-def _tls(postgres: Postgres) -> dict[str, Any]:
+def tls(postgres: Postgres) -> dict[str, Any]:
     """libpq's own default falls back to plain text in silence: only loopback may do that."""
     if postgres.host.startswith("/"):  # a Unix socket
         return {}
