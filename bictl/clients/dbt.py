@@ -1,0 +1,282 @@
+"""dbt: a project's models built and tested by dbt-core in a process of its own.
+
+Where it works (profile, target, parsed manifest) is in the state directory, so the project may be
+read-only. The profile comes from bictl's settings; the password travels in the environment, under
+a name that dbt keeps out of its logs and manifests.
+"""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from bictl import assets, settings
+from bictl.clients.database import tls
+from bictl.clients.process import Child
+from bictl.errors import ConfigError, MissingDependency, StageFailed
+from bictl.records import Stop, never_stop
+
+_PASSWORD = "DBT_ENV_SECRET_BICTL_PASSWORD"  # noqa: S105 - dbt masks values of this prefix
+_STATES = {"success": "ok", "pass": "ok", "warn": "warn", "skipped": "skipped"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Node:
+    """A model or a test: `state` is started, ok, warn, fail or skipped; `failures` are the rows
+    that a test found; `file` is its compiled SQL."""
+
+    name: str
+    kind: str
+    state: str
+    index: int
+    total: int
+    seconds: float = 0.0
+    failures: int = 0
+    message: str = ""
+    file: Path | None = None
+
+
+OnNode = Callable[[Node], None]
+
+
+class Dbt:
+    """One dbt project against one database."""
+
+    def __init__(self, dbt: settings.Dbt, postgres: settings.Postgres, *, state_dir: Path) -> None:
+        self._settings, self._postgres = dbt, postgres
+        self.project_dir = (
+            Path(dbt.project_dir).expanduser().absolute() if dbt.project_dir else assets.path("dbt")
+        )
+        if not (self.project_dir / "dbt_project.yml").is_file():
+            raise ConfigError(
+                f"{self.project_dir} is not a dbt project: it has no dbt_project.yml",
+                hint="correct dbt.project_dir, or leave it out for the shipped project",
+            )
+        self.view_schema = dbt.view_schema
+        self.directory = state_dir / "dbt" / self._identity()
+
+    @property
+    def fingerprint(self) -> str:
+        """A digest of everything here that a build depends on: the project's files, where it
+        builds, dbt's version."""
+        digest = hashlib.sha256("/".join([self._identity(), *_versions()]).encode())
+        for path in sorted(self._files()):
+            digest.update(f"\0{path.relative_to(self.project_dir)}\0".encode() + path.read_bytes())
+        return digest.hexdigest()
+
+    def models(self) -> list[str]:
+        """The names of the project's models and of its packages'."""
+        return sorted({path.stem for path in self._files() if path.suffix == ".sql"
+                       and "models" in path.relative_to(self.project_dir).parts})  # fmt: skip
+
+    def build(
+        self,
+        models: Sequence[str],
+        *,
+        on_node: OnNode,
+        stop: Stop = never_stop,
+        timeout: float | None = None,
+    ) -> list[Node]:
+        """Builds the models and runs their tests; every node that ended, in the order of ending.
+
+        Stops early when `stop` asks. Raises MissingDependency without dbt, StageFailed when dbt
+        itself failed (a file that does not parse) or was killed, TimedOut after `timeout` seconds.
+        """
+        _versions()
+        self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+        errors = self.directory / "stderr.log"
+        with (
+            self._alone(stop),
+            Child(
+                self._command(models),
+                environment=self._environment(),
+                directory=self.directory,
+                errors=errors,
+            ) as child,
+        ):
+            report = _Report(self.directory / "target", on_node)
+            for line in child.lines(stop=stop, timeout=timeout):
+                report.read(line)
+            if not stop():
+                report.check(child.wait(), errors)
+        return report.nodes
+
+    def _command(self, models: Sequence[str]) -> list[str]:
+        profiles = self.directory / "profiles.yml"
+        _write_private(profiles, json.dumps(self._profiles(), indent=2))
+        start = "from dbt.cli.main import cli; cli()"
+        return [
+            *(sys.executable, "-P", "-c", start),
+            *("--log-format", "json", "--no-use-colors", "--log-level-file", "none"),
+            *("--no-send-anonymous-usage-stats", "--cache-selected-only"),
+            *("build", "--project-dir", str(self.project_dir)),
+            *("--profiles-dir", str(self.directory), "--profile", "bictl", "--target", "bictl"),
+            *("--select", *models),
+        ]
+
+    def _profiles(self) -> dict[str, Any]:
+        """profiles.yml; JSON is YAML."""
+        output = {
+            "type": "postgres",
+            "host": self._postgres.host,
+            "port": self._postgres.port,
+            "dbname": self._postgres.dbname,
+            "user": self._postgres.user,
+            "password": f"{{{{ env_var('{_PASSWORD}', '') }}}}",
+            "schema": self._settings.target_schema,
+            "threads": self._settings.threads,
+            "connect_timeout": 10,
+            "keepalives_idle": 30,
+            **tls(self._postgres),
+        }
+        return {"bictl": {"target": "bictl", "outputs": {"bictl": output}}}
+
+    def _environment(self) -> dict[str, str]:
+        """Ours without what would steer dbt from outside, and without bictl's own secrets."""
+        kept = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("DBT_", "BICTL_"))
+        }
+        return kept | {
+            _PASSWORD: self._postgres.password.reveal() or "",
+            "DBT_TARGET_PATH": str(self.directory / "target"),
+            "DBT_LOG_PATH": str(self.directory / "logs"),
+            "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
+            "PYTHONUNBUFFERED": "1",
+        }
+
+    @contextlib.contextmanager
+    def _alone(self, stop: Stop) -> Iterator[None]:
+        """Two dbt processes must not share a target directory; the kernel frees the lock."""
+        with (self.directory / "lock").open("w") as lock:
+            while not stop():
+                try:
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    time.sleep(0.1)
+                else:
+                    break
+            yield
+
+    def _identity(self) -> str:
+        """Projects and databases with target directories of their own: dbt parses everything anew
+        when the profile changes."""
+        postgres = self._postgres
+        place = (self.project_dir, postgres.host, postgres.port, postgres.dbname, postgres.user)
+        named = "\0".join(str(part) for part in (*place, self._settings.target_schema))
+        return hashlib.sha256(named.encode()).hexdigest()[:16]
+
+    def _files(self) -> Iterator[Path]:
+        for path in self.project_dir.rglob("*"):
+            inside = path.relative_to(self.project_dir).parts
+            if inside[0] not in {"target", "logs"} and path.is_file():
+                yield path
+
+
+class _Report:
+    """What dbt's events say, one JSON object a line (dbt-core's log-format json, version 3)."""
+
+    def __init__(self, target: Path, on_node: OnNode) -> None:
+        self._target, self._on_node = target, on_node
+        self._ended: dict[str, Node] = {}
+        self._error = ""
+
+    @property
+    def nodes(self) -> list[Node]:
+        return list(self._ended.values())
+
+    def read(self, line: bytes) -> None:
+        try:
+            event = json.loads(line)
+            name, data = event["info"]["name"], event["data"]
+        except (ValueError, KeyError, TypeError):
+            return
+        if name == "MainEncounteredError":
+            self._error = str(data.get("exc") or event["info"]["msg"])
+        elif name == "RunResultError":
+            self._explain(data)
+        elif "index" in data and "node_info" in data:
+            self._node(data)
+
+    def check(self, code: int, errors: Path) -> None:
+        """Raises StageFailed unless dbt did its work: 0, or 1 where nodes failed."""
+        if self._error or code not in {0, 1} or (code and not self._ended):
+            said = self._error or _tail(errors) or f"dbt ended with exit code {code}"
+            if code < 0:
+                said = f"dbt was killed by signal {-code}"
+            raise StageFailed(
+                f"dbt failed: {_flat(said)}", hint=f"dbt's own words are in {errors.parent}"
+            )
+
+    def _node(self, data: dict[str, Any]) -> None:
+        info, status = data["node_info"], str(data.get("status") or "")
+        started = info["node_status"] == "started"
+        state = "started" if started else _STATES.get(info["node_status"], "fail")
+        node = Node(
+            name=info["node_name"],
+            kind=info["resource_type"],
+            state=state,
+            index=data["index"],
+            total=data["total"] if "total" in data else data.get("num_models", 0),
+            seconds=float(data.get("execution_time") or 0),
+            failures=int(data.get("num_failures") or 0),
+            message=status,
+            file=self._file(info) if state == "fail" else None,
+        )
+        if not started:
+            self._ended[info["unique_id"]] = node
+        self._on_node(node)
+
+    def _explain(self, data: dict[str, Any]) -> None:
+        """A failed node's message, which comes at the end of the run."""
+        unique_id = data["node_info"]["unique_id"]
+        if node := self._ended.get(unique_id):
+            message = _flat(str(data["msg"]))
+            self._ended[unique_id] = Node(**{**vars(node), "message": message})
+
+    def _file(self, info: dict[str, Any]) -> Path | None:
+        """The SQL that ran: of a model in run/, of a test, which only reads, in compiled/."""
+        folder = self._target / ("compiled" if info["resource_type"] == "test" else "run")
+        return next(folder.rglob(Path(info["node_path"]).name), None)
+
+
+def _versions() -> tuple[str, str]:
+    try:
+        return metadata.version("dbt-core"), metadata.version("dbt-postgres")
+    except metadata.PackageNotFoundError as missing:
+        raise MissingDependency(
+            f"{missing.name} is not installed beside {sys.executable}",
+            hint='pip install "dbt-core>=1.10,<1.12" "dbt-postgres>=1.9,<1.12"',
+        ) from None
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Writes the file for its owner only, unless it holds that text: dbt reparses on a change."""
+    if path.is_file() and path.read_text(encoding="utf-8") == text:
+        return
+    written = path.with_suffix(".new")
+    written.touch(mode=0o600)
+    written.write_text(text, encoding="utf-8")
+    written.replace(path)
+
+
+def _tail(errors: Path) -> str:
+    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return lines[-1] if lines else ""
+
+
+def _flat(text: str) -> str:
+    """On one line, without the last line that names the compiled file: it is said apart."""
+    lines = [line.strip() for line in text.splitlines()]
+    return ": ".join(
+        line.rstrip(":") for line in lines if line and not line.startswith("compiled code at")
+    )

@@ -1,0 +1,169 @@
+"""Bronze → typed rows: dbt builds the staging views and tests them.
+
+The views are always fresh; a run makes them what the project says and tests what they show. When
+neither the project nor bronze has changed since the tests passed, there is nothing to do.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bictl.errors import NotFound, StageFailed
+from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.dbt import Dbt, Node, OnNode
+    from bictl.settings import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformResult:
+    """The nodes that ran, the rows of each view, and the tables that needed nothing."""
+
+    nodes: "tuple[Node, ...]"
+    views: dict[str, int]
+    unchanged: tuple[str, ...] = ()
+
+    exit_code: int = 0
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        """One row a node."""
+        return [
+            {
+                "node": node.name,
+                "kind": node.kind,
+                "state": node.state,
+                "seconds": round(node.seconds, 3),
+                "rows": self.views.get(node.name) if node.kind == "model" else node.failures,
+                "message": node.message,
+            }
+            for node in self.nodes
+        ]
+
+    @property
+    def summary(self) -> str:
+        """One line for a person."""
+        built = [f"{name} has {count:,} rows" for name, count in self.views.items()]
+        tests = sum(node.kind == "test" for node in self.nodes)
+        warned = [node.name for node in self.nodes if node.state == "warn"]
+        parts = [*built, f"{tests} tests passed"] if self.nodes else []
+        if warned:
+            parts.append(f"with warnings: {', '.join(warned)}")
+        if self.unchanged and not self.nodes:
+            parts.append(f"nothing to do: {', '.join(self.unchanged)} as tested before")
+        return ", ".join(parts) or "nothing to do"
+
+
+def transform(
+    dbt: "Dbt",
+    database: "Database",
+    *,
+    tables: "Sequence[Table]",
+    force: bool = False,
+    on_progress: OnProgress = no_progress,
+    stop: Stop = never_stop,
+) -> TransformResult:
+    """Builds and tests the tables' staging models.
+
+    `force` does so also where nothing changed. Raises StageFailed when a model or a test fails,
+    naming each, and what Database raises when Postgres does not answer.
+    """
+    _check_models(dbt, tables)
+    memory = _Memory(dbt.directory / "tested.json")
+    before = {table.staging: _fingerprint(dbt, database, table) for table in tables}
+    todo = [
+        table for table in tables if force or memory.get(table.staging) != before[table.staging]
+    ]
+    unchanged = tuple(table.staging for table in tables if table not in todo)
+    if not todo:
+        return TransformResult(nodes=(), views={}, unchanged=unchanged)
+    on_progress(Progress(stage="transform", done=0, unit="nodes", note="dbt starts"))
+    models = [table.staging for table in todo]
+    nodes = dbt.build(models, on_node=_counted(on_progress), stop=stop)
+    if stop():
+        return TransformResult(nodes=tuple(nodes), views={}, unchanged=unchanged)
+    if failed := [node for node in nodes if node.state in {"fail", "skipped"}]:
+        database.value("select 1")  # a database that is gone is not the model's fault
+        raise _failure(failed)
+    for table in todo:  # as it was before the tests: what came meanwhile is tested next time
+        memory.set(table.staging, before[table.staging] | _view(dbt, database, table))
+    views = {table.staging: _count(dbt, database, table) for table in todo}
+    return TransformResult(nodes=tuple(nodes), views=views, unchanged=unchanged)
+
+
+def _check_models(dbt: "Dbt", tables: "Sequence[Table]") -> None:
+    models = dbt.models()
+    for table in tables:
+        if table.staging not in models:
+            raise NotFound(
+                "dbt model", table.staging, existing=models, where=f"in {dbt.project_dir}"
+            )
+
+
+def _counted(on_progress: OnProgress) -> "OnNode":
+    ended = 0
+
+    def on_node(node: "Node") -> None:
+        nonlocal ended
+        ended += node.state != "started"
+        on_progress(
+            Progress(stage="transform", done=ended, total=node.total, unit="nodes", note=node.name)
+        )
+
+    return on_node
+
+
+def _failure(failed: "list[Node]") -> StageFailed:
+    first = next((node for node in failed if node.state == "fail"), failed[0])
+    others = [node.name for node in failed if node is not first]
+    also = f"; also failed or skipped: {', '.join(others)}" if others else ""
+    where = f"its SQL is in {first.file}" if first.file else "bictl transform -v"
+    return StageFailed(f"dbt {first.kind} {first.name}: {first.message}{also}", hint=where)
+
+
+def _fingerprint(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, Any]:
+    """What the tests' outcome depends on; equal fingerprints need no second run."""
+    state = database.dicts(
+        database.named("staging/state", table=table.bronze),
+        {"view": f"{dbt.view_schema}.{table.staging}"},
+    )[0]
+    return {"project": dbt.fingerprint, **{key: str(value) for key, value in state.items()}}
+
+
+def _view(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, Any]:
+    """The view's definition as dbt left it; somebody else's change of it is noticed."""
+    state = _fingerprint(dbt, database, table)
+    return {"view": state["view"]}
+
+
+def _count(dbt: "Dbt", database: "Database", table: "Table") -> int:
+    return int(
+        database.value(database.named("staging/count", view=f"{dbt.view_schema}.{table.staging}"))
+    )
+
+
+class _Memory:
+    """Which fingerprints passed, in a file beside dbt's target; losing it costs one run of dbt."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def get(self, model: str) -> dict[str, Any] | None:
+        found = self._read().get(model)
+        return found if isinstance(found, dict) else None
+
+    def set(self, model: str, fingerprint: dict[str, Any]) -> None:
+        written = self._path.with_suffix(".new")
+        written.write_text(json.dumps(self._read() | {model: fingerprint}), encoding="utf-8")
+        written.replace(self._path)
+
+    def _read(self) -> dict[str, Any]:
+        try:
+            found = json.loads(self._path.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return {}
+        return found if isinstance(found, dict) else {}

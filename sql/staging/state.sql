@@ -1,0 +1,11 @@
+-- What a staging view shows depends on: bronze's rows, the order of generations, the field
+-- descriptions, the decoders' version, and the view itself.
+select
+    (select count(*) from {table}) as records,
+    (select max(id) from {table}) as newest_id,
+    (select max(ingested_at) from {table} where id = (select max(id) from {table})) as newest,
+    (select md5(string_agg(g::text, ',' order by g.kafka_topic, g.generation))
+        from bronze.cdc_generation as g) as generations,
+    (select max(id) from bronze.cdc_schema) as schemas,
+    (select max(version) from bictl.schema_version) as version,
+    md5(pg_get_viewdef(to_regclass(%(view)s))) as view
