@@ -12,7 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from bictl.clients.topic_errors import meaning, translate
-from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
+from bictl.errors import AccessDenied, BictlError, ConfigError, TimedOut, Unreachable
 from bictl.settings import Kafka
 
 _BOOTSTRAP = 10.0  # seconds: a broker that restarts is back by then, a dead one is known soon
@@ -32,8 +32,9 @@ class _LastWords(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes the exception out of a log record's arguments."""
-        arguments = record.args if isinstance(record.args, tuple) else ()
-        self.error = next((a for a in arguments if isinstance(a, Exception)), self.error)
+        for argument in record.args if isinstance(record.args, tuple) else ():
+            if isinstance(argument, Exception) and meaning(type(argument)) is not TimedOut:
+                self.error = argument
 
 
 def open_consumer(kafka: Kafka, *, timeout: float) -> Any:
