@@ -149,7 +149,7 @@ def run(work: Work, tables: "list[Table]") -> Iterator[Step]:
     does any other failure; what was already loaded stays as it is.
     """
     going = list(tables)
-    per_table: "dict[str, Callable[[Work, Table], Any]]" = {
+    per_table: dict[str, Callable[[Work, Table], Any]] = {
         "ingest": ingest,
         "load-bronze": load_bronze,
     }
