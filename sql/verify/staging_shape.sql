@@ -1,1 +1,6 @@
-select count(*), count({id}), count(distinct {id}), count(cdc_operation) from {staging}
+select
+    count(*) as rows,
+    count({id}) as ids,
+    count(distinct {id}) as distinct_ids,
+    count(cdc_operation) as operations
+from {staging}
