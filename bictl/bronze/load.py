@@ -1,9 +1,8 @@
 """Objects → Postgres: every listed batch that the ledger does not know, one transaction each."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from bictl.bronze.account import Account, LoadResult
 from bictl.bronze.ahead import ahead
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo, ObjectStore
     from bictl.settings import Table
 
+_Answer = TypeVar("_Answer")
 LARGE = 20_000  # records after which the planner and the visibility map are brought up to date
 
 
@@ -97,7 +97,7 @@ class _Loader:
         if self._replay:
             return True
         query = "select 1 from bictl.object_ledger where object_key = %s and etag = %s"
-        if self._database.value(query, [info.key, info.etag]) is None:
+        if _once_more(lambda: self._database.value(query, [info.key, info.etag])) is None:
             return True
         self.account.settled += 1
         return False
@@ -125,23 +125,18 @@ class _Loader:
         return stored
 
     def _store(self, prepared: Prepared, *, wait: bool) -> Stored:
-        """Once more when the connection broke: the ledger tells whether the commit had happened."""
-        attempt = partial(
-            store,
-            self._database,
-            prepared,
-            table=self._table,
-            ids=self._ids,
-            run=self._run,
-            wait=wait,
-            keep=self._overlapping(prepared.batch.manifest) if self._replay else None,
+        keep = self._overlapping(prepared.batch.manifest) if self._replay else None
+        return _once_more(
+            lambda: store(
+                self._database,
+                prepared,
+                table=self._table,
+                ids=self._ids,
+                run=self._run,
+                wait=wait,
+                keep=keep,
+            )
         )
-        try:
-            return attempt()
-        except TimedOut:
-            raise
-        except Unreachable:
-            return attempt()
 
     def _overlapping(self, mine: Manifest) -> list[str]:
         """The objects, replayed before, that share offsets with this one."""
@@ -151,6 +146,16 @@ class _Loader:
             if (other.generation, other.partition) == (mine.generation, mine.partition)
             and max(other.first, mine.first) < min(other.next, mine.next)
         ]
+
+
+def _once_more(do: Callable[[], _Answer]) -> _Answer:
+    """A connection that broke is opened anew, once: the ledger tells what had been committed."""
+    try:
+        return do()
+    except TimedOut:
+        raise
+    except Unreachable:
+        return do()
 
 
 def _list(

@@ -117,7 +117,7 @@ def _apply(database: "Database", step: Step, shipped: list[Step]) -> bool:
 
 def _applied(database: "Database") -> dict[int, str]:
     """Version → sha256 of what was applied."""
-    if database.value("select to_regclass('bictl.schema_version')") is None:
+    if not _exists(database, "bictl.schema_version"):
         return {}
     return dict(database.rows("select version, sha256 from bictl.schema_version"))
 
@@ -160,24 +160,29 @@ def _create(database: "Database", table: "Table") -> bool:
             )
         )
         database.execute(
+            database.named(
+                "bronze/key_index",
+                table=table.bronze,
+                key_index=f"{bare[:50]}_key",
+                marker_index=f"{bare[:50]}_snapshot",
+                key_function="bronze.cdc_key_integer",
+            ),
+            {"key": table.key[0]},
+        )
+        database.execute(
             assets.sql("bronze/register_table"), {"bronze": table.bronze, "source": table.name}
         )
     return not there
 
 
 def _exists(database: "Database", name: str) -> bool:
-    return database.value("select to_regclass(%s)", [_quoted(name)]) is not None
-
-
-def _quoted(name: str) -> str:
-    """`schema.table` as to_regclass reads it without folding its case."""
-    return ".".join(f'"{part}"' for part in name.split("."))
+    return bool(database.value(assets.sql("bronze/table_exists"), name.split(".")))
 
 
 def _check_columns(database: "Database", bronze: str) -> None:
     """A table of that name which is not ours is left alone."""
     missing = [
-        row[0] for row in database.rows(assets.sql("bronze/missing_columns"), [_quoted(bronze)])
+        row[0] for row in database.rows(assets.sql("bronze/missing_columns"), bronze.split("."))
     ]
     if missing:
         raise SchemaMismatch(

@@ -46,9 +46,7 @@ def test_every_key_value_and_time_equals_the_wire(bronze, fixture_records, name)
         strict=True,
     )
     events = bronze.events()
-    assert events == {
-        ("g1", 0, record.offset): row for record, row in zip(good, wire, strict=True)
-    }
+    assert events == {("g1", 0, record.offset): row for record, row in zip(good, wire, strict=True)}
     assert result.loaded == len(good)
     assert result.quarantined == len(refused)
     assert result.tombstones == sum(record.value is None for record in records)
@@ -97,9 +95,7 @@ def test_a_schema_is_kept_once_and_described(bronze, fixture_records):
     }
     assert fields["ID"]["type"] == "int32"
     assert fields["IsActive"]["default"] is True
-    assert not bronze.value(
-        "select count(*) from bronze.product_cdc where cdc_payload ? 'schema'"
-    )
+    assert not bronze.value("select count(*) from bronze.product_cdc where cdc_payload ? 'schema'")
     key_fields = bronze.value(
         "select fields from bronze.cdc_schema s "
         "where exists (select from bronze.product_cdc b where b.key_schema_id = s.id)"

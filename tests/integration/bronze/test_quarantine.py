@@ -139,9 +139,7 @@ def test_what_loads_later_leaves_quarantine_in_the_same_transaction(bronze):
 
 def test_an_index_that_refuses_a_record_holds_up_only_that_record(bronze):
     """An index entry has a limit too: https://www.postgresql.org/docs/current/btree.html"""
-    bronze.clients.database.execute(
-        "create index on bronze.product_cdc ((cdc_payload ->> 'a'))"
-    )
+    bronze.clients.database.execute("create index on bronze.product_cdc ((cdc_payload ->> 'a'))")
     chosen = random.Random(3)
     long = b'{"a":"' + bytes(chosen.choices(b"abcdefghijklmnop", k=20_000)) + b'"}'
     seal(bronze.clients.objects, bronze.table, numbered([(b"1", b"{}"), (b"2", long)]))
