@@ -56,6 +56,7 @@ def pytest_configure(config: pytest.Config) -> None:
         return
     _sweep(lambda owner: observe(owner) is None)
     directory = tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-")
+    Path(directory).chmod(0o711)  # Postgres is another user than root
     os.environ[_STACKS] = directory
     config.add_cleanup(lambda: _sweep(lambda owner: owner == os.getpid()))
 

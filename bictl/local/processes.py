@@ -73,7 +73,10 @@ def observe(pid: int) -> Process | None:
     except OSError:
         return None
     state, *rest = fields.rpartition(")")[2].split()  # the name before it may hold anything
-    return None if state in "ZX" else Process(pid, int(rest[18]))
+    threads, started = int(rest[16]), int(rest[18])
+    if state in "ZX" and threads <= 1:  # while other threads end, files and ports are still held
+        return None
+    return Process(pid, started)
 
 
 def is_alive(process: Process) -> bool:

@@ -190,12 +190,13 @@ class Stack:
 
     def _status(self, service: Service) -> ServiceStatus:
         found = self._find(service)
-        answers = bool(found) and service.answers()
+        chosen = set(service.port_names) <= self._state.ports.keys()
+        answers = bool(found) and chosen and service.answers()
         return ServiceStatus(
             name=service.name,
             state="running" if answers else "silent" if found else "stopped",
             pid=found[0].pid if found else None,
-            endpoint=service.endpoint(),
+            endpoint=service.endpoint() if chosen else "-",
             log=self._log(service),
         )
 
