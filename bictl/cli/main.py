@@ -35,15 +35,17 @@ def _run(arguments: list[str]) -> int:
 
 def _explain(error: Exception, options: Options) -> int:
     from bictl.cli.render import Screen
+    from bictl.settings.redact import redact
 
     screen = Screen(options)
     if options.debug:
         import traceback
 
-        traceback.print_exception(error)
+        sys.stderr.write(redact("".join(traceback.format_exception(error))))
     if isinstance(error, BictlError):
-        screen.error(error.message, error.hint)
-        return _nagios_or(exit_code_of(error), options, error.message)
+        message = redact(error.message)
+        screen.error(message, redact(error.hint or ""))
+        return _nagios_or(exit_code_of(error), options, message)
     if isinstance(error, Abort):
         screen.error("stopped before anything was changed", None)
         return 130

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from email.utils import parsedate_to_datetime
 from functools import cached_property
 from typing import Any
 from urllib.parse import urlsplit
@@ -141,6 +142,13 @@ class ObjectStore:
                 return True
             time.sleep(_PAUSE * 2 ** (_TRIES - left))
         raise AssertionError("the last try returns or raises")
+
+    def clock(self) -> datetime:
+        """The store's own time, to the second: the Date of an answer."""
+        with object_errors(f"look at bucket {self.bucket}"):
+            answer = self._client.head_bucket(Bucket=self.bucket)
+        date: str = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
+        return parsedate_to_datetime(date)
 
     def create_bucket(self) -> None:
         """Makes the bucket; for the local stack and for tests."""

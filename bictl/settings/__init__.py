@@ -1,6 +1,6 @@
 """Settings: defaults < file < environment < flags, every value with its provenance."""
 
-from bictl.settings.load import Override, config_paths, load, state_dir
+from bictl.settings.load import Override, config_paths, find_config, load, state_dir
 from bictl.settings.secret import Secret
 from bictl.settings.values import (
     S3,
@@ -29,6 +29,7 @@ __all__ = [
     "Table",
     "Verify",
     "config_paths",
+    "find_config",
     "load",
     "state_dir",
 ]

@@ -64,7 +64,7 @@ def load(
     Without any configuration file a running local stack's own one is used. Raises ConfigError,
     naming file and key, for what cannot be read or is misspelt.
     """
-    path, local = _find(config or environment.get("BICTL_CONFIG"), environment)
+    path, local = find_config(config, environment=environment)
     layers = _Layers()
     chosen = profile or environment.get("BICTL_PROFILE") or None
     if path is not None:
@@ -111,7 +111,11 @@ def _refuse_public(path: Path) -> None:
         )
 
 
-def _find(named: str | None, environment: Mapping[str, str]) -> tuple[Path | None, bool]:
+def find_config(
+    config: str | None = None, *, environment: Mapping[str, str] = os.environ
+) -> tuple[Path | None, bool]:
+    """(the file that is used or None, whether it is a running local stack's own)."""
+    named = config or environment.get("BICTL_CONFIG")
     if named:
         path = Path(named).expanduser()
         if not path.is_file():
