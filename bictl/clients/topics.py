@@ -243,6 +243,7 @@ class TopicReader:
                 records: list[Record] = self._consumer.poll(_WAIT_MS).get(place, [])
             except kafka.errors.OffsetOutOfRangeError:
                 self._raise_out_of_range(place.topic, place.partition, position)
+                self._assign(place.topic, {place.partition: position})
                 records = []
             except RuntimeError as error:  # a codec's library that is not installed
                 raise translate(kafka.errors.UnsupportedCodecError(), doing=doing) from error

@@ -1,0 +1,37 @@
+"""Kafka → objects: sealed batches, each with its range manifest; the objects are the truth."""
+
+from bictl.ingest.acks import (
+    Ack,
+    ack_prefix,
+    acked_ranges,
+    generation_ack,
+    list_acks,
+    range_ack,
+    write_ack,
+)
+from bictl.ingest.anchor import last_sealed, still_there
+from bictl.ingest.frontier import Generation, chain, frontier, generations, newest, partitions
+from bictl.ingest.report import IngestResult, PartitionResult
+from bictl.ingest.stage import ingest, survey
+
+__all__ = [
+    "Ack",
+    "Generation",
+    "IngestResult",
+    "PartitionResult",
+    "ack_prefix",
+    "acked_ranges",
+    "chain",
+    "frontier",
+    "generation_ack",
+    "generations",
+    "ingest",
+    "last_sealed",
+    "list_acks",
+    "newest",
+    "partitions",
+    "range_ack",
+    "still_there",
+    "survey",
+    "write_ack",
+]

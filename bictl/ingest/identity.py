@@ -1,0 +1,110 @@
+"""Which generation a topic's records belong to: decided before reading, asked before each seal."""
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from bictl.errors import TopicRecreated
+from bictl.ingest.acks import Ack
+from bictl.ingest.anchor import last_sealed, still_there
+from bictl.ingest.frontier import Generation, frontier, next_number, partitions
+from bictl.records import Range, Topic
+from bictl.settings import Table
+
+if TYPE_CHECKING:
+    from bictl.clients.objects import ObjectStore
+    from bictl.clients.topics import TopicReader
+
+
+def choose_generation(
+    topic: Topic, *, known: Sequence[Generation], acks: Sequence[Ack]
+) -> Generation | None:
+    """The generation of the topic as it is now; None when it is new and nobody accepted it."""
+    accepted = [ack.generation for ack in acks if ack.kind == "generation"]
+    by_name = {generation.name: generation for generation in known}
+    if topic.id in by_name:
+        return by_name[topic.id]
+    if topic.id is not None and (not known or topic.id in accepted):
+        return Generation(next_number(known), topic.id)
+    if topic.id is None or _is_number(known[-1].name):
+        return _numbered(known, accepted)
+    return None
+
+
+def recreated(
+    reader: "TopicReader", objects: "ObjectStore", topic: Topic, *, table: Table, last: Generation
+) -> TopicRecreated:
+    """The error that says what was sealed of the old topic, and what the new one holds."""
+    old = [
+        Range(partition, 0, end)
+        for partition in partitions(objects, table.prefix, last.name)
+        if (end := frontier(objects, table.prefix, last.name, partition))
+    ]
+    new = [
+        Range(partition, found.start, found.stable)
+        for partition, found in sorted(reader.offsets(topic.name, topic.partitions).items())
+        if found.stable > found.start
+    ]
+    return TopicRecreated(
+        f"{topic.name} is not the topic that was read: its id is {topic.id}, what was read had"
+        f" {last.name}. Sealed of the old one: {in_words(old)}; what it held beyond that is gone."
+        f" Not read of the new one: {in_words(new)}",
+        hint=ack_generation_hint(table, str(topic.id)),
+    )
+
+
+def check_anchors(
+    reader: "TopicReader",
+    objects: "ObjectStore",
+    *,
+    table: Table,
+    generation: Generation,
+    frontiers: Mapping[int, int],
+) -> None:
+    """TopicRecreated when another record stands where the last sealed one was."""
+    for partition, position in sorted(frontiers.items()):
+        sealed = last_sealed(objects, table.prefix, generation.name, partition)
+        if sealed is not None and still_there(reader, sealed) is False:
+            raise TopicRecreated(
+                f"{table.topic} is not the topic that was read: another record stands at"
+                f" {partition}:{sealed.offset}, the last one before the frontier {position}",
+                hint=ack_generation_hint(table, str(generation.number + 1)),
+            )
+
+
+def check_same(reader: "TopicReader", topic: Topic) -> None:
+    """TopicRecreated when the topic has another id than when it was first described.
+
+    A running consumer goes on in a recreated topic without an error.
+    """
+    now = reader.describe(topic.name)
+    if now.id != topic.id:
+        raise TopicRecreated(
+            f"{topic.name} was recreated while it was read: its id was {topic.id}, now it is"
+            f" {now.id}; nothing of the new topic was sealed",
+            hint="run bictl ingest again: it says what is to be acknowledged",
+        )
+
+
+def in_words(ranges: Sequence[Range]) -> str:
+    """`0:[0,10), 1:[5,7)`, or nothing."""
+    return ", ".join(map(str, ranges)) or "nothing"
+
+
+def ack_generation_hint(table: Table, generation: str) -> str:
+    """The command that accepts a new generation."""
+    return (
+        f"if that was meant: bictl ack --table {table.name} --generation {generation} --reason …,"
+        " then run bictl ingest again"
+    )
+
+
+def _numbered(known: Sequence[Generation], accepted: Sequence[str]) -> Generation:
+    """Where the broker has no ids: the newest number that is known or accepted, else 0."""
+    ahead = [name for name in accepted if _is_number(name)]
+    newest = max([*(g.number for g in known), *map(int, ahead)], default=0)
+    found = [generation for generation in known if generation.number == newest]
+    return found[0] if found else Generation(newest, str(newest))
+
+
+def _is_number(name: str) -> bool:
+    return name.isascii() and name.isdigit()

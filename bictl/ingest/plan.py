@@ -1,0 +1,135 @@
+"""What a run has to read: each partition from its frontier to its end, or why that cannot be."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bictl.errors import EndBelowFrontier, RetentionPassed, TopicRecreated
+from bictl.ingest.acks import Ack, acked_ranges, without
+from bictl.ingest.identity import ack_generation_hint, in_words
+from bictl.records import Manifest, Range
+from bictl.settings import Table
+
+if TYPE_CHECKING:
+    from bictl.clients.topics import Offsets
+    from bictl.ingest.frontier import Generation
+
+
+@dataclass(frozen=True, kw_only=True)
+class Span:
+    """One partition's work: read `[first, end)`. `frontier` is None where nothing is sealed yet,
+    `high` the end with the records of open transactions."""
+
+    partition: int
+    frontier: int | None
+    first: int
+    end: int
+    high: int
+
+    @property
+    def range(self) -> Range:
+        """The offsets to read."""
+        return Range(self.partition, self.first, max(self.first, self.end))
+
+
+def plan(
+    offsets: Mapping[int, "Offsets"],
+    *,
+    frontiers: Mapping[int, int],
+    acks: Sequence[Ack],
+    generation: "Generation",
+    table: Table,
+) -> list[Span]:
+    """Each partition's work, ascending; a partition without a batch begins at its log's start.
+
+    Raises TopicRecreated for a partition that is gone, EndBelowFrontier for a log that ends too
+    early, and RetentionPassed for offsets that are gone and that nobody acknowledged: with all
+    ranges of all partitions.
+    """
+    gone = sorted(set(frontiers) - set(offsets))
+    if gone:
+        raise TopicRecreated(
+            f"{table.topic} has {len(offsets)} partitions; partitions {gone} were read before",
+            hint=ack_generation_hint(table, "ID"),
+        )
+    _check_ends(offsets, frontiers, table)
+    _check_starts(offsets, frontiers, acks, generation, table)
+    return [
+        Span(
+            partition=partition,
+            frontier=frontiers.get(partition),
+            first=max(found.start, frontiers.get(partition, 0)),
+            end=found.stable,
+            high=found.high,
+        )
+        for partition, found in sorted(offsets.items())
+    ]
+
+
+def holes(
+    chain: Sequence[Manifest],
+    *,
+    partition: int,
+    start: int,
+    acks: Sequence[Ack],
+    generation: "Generation",
+    table: Table,
+) -> list[Range]:
+    """Ranges between a partition's batches that no batch answers for and nobody acknowledged.
+
+    Before the first batch too: what Kafka still has from `start` on was there when it was read.
+    RetentionPassed for those that Kafka does not have any more.
+    """
+    acked = acked_ranges(acks, generation.name, partition)
+    found, position = [], min(start, chain[0].first) if chain else start
+    for manifest in chain:
+        if manifest.first > position:
+            found += without(Range(partition, position, manifest.first), acked)
+        position = max(position, manifest.next)
+    lost = [Range(hole.partition, hole.first, min(hole.next, start)) for hole in found]
+    _raise_lost([hole for hole in lost if hole.first < hole.next], table)
+    return found
+
+
+def _check_ends(
+    offsets: Mapping[int, "Offsets"], frontiers: Mapping[int, int], table: Table
+) -> None:
+    short = [
+        Range(partition, offsets[partition].high, frontier)
+        for partition, frontier in sorted(frontiers.items())
+        if offsets[partition].high < frontier
+    ]
+    if short:
+        raise EndBelowFrontier(
+            f"{table.topic} ends before what was read: {in_words(short)} are sealed, and are not in"
+            " Kafka any more",
+            hint="was the topic recreated or restored, or truncated by an unclean election? "
+            f"bictl verify --table {table.name}; {ack_generation_hint(table, 'ID')}",
+        )
+
+
+def _check_starts(
+    offsets: Mapping[int, "Offsets"],
+    frontiers: Mapping[int, int],
+    acks: Sequence[Ack],
+    generation: "Generation",
+    table: Table,
+) -> None:
+    lost: list[Range] = []
+    for partition, frontier in sorted(frontiers.items()):
+        if offsets[partition].start > frontier:
+            passed = Range(partition, frontier, offsets[partition].start)
+            lost += without(passed, acked_ranges(acks, generation.name, partition))
+    _raise_lost(lost, table)
+
+
+def _raise_lost(lost: Sequence[Range], table: Table) -> None:
+    if not lost:
+        return
+    ranges = " ".join(f"--range '{gone}'" for gone in lost)
+    raise RetentionPassed(
+        f"{table.topic}: Kafka discarded {in_words(lost)} ({sum(map(len, lost))} offsets) before"
+        " they were read",
+        hint=f"when nobody can bring them back: bictl ack --table {table.name} {ranges} --reason …,"
+        " then run bictl ingest again",
+    )
