@@ -6,7 +6,7 @@ and the stored hashes, each time anew.
 """
 
 from bictl.embeddings.difference import Difference, difference
-from bictl.embeddings.embed import EmbedResult, embed
 from bictl.embeddings.layout import Layout
+from bictl.embeddings.stage import EmbedResult, embed
 
 __all__ = ["Difference", "EmbedResult", "Layout", "difference", "embed"]

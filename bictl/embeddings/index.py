@@ -35,11 +35,13 @@ class VectorIndex:
             finally:
                 self._release()
 
-    def complete(self, *, is_empty: bool) -> str:
+    def complete(self, *, is_empty: bool, is_changed: bool) -> str:
         """After a load: `kept`, `built`, `left to another run`, or `none` for an empty table."""
         if not self._take():
             return "left to another run"
         try:
+            if is_changed:
+                self._analyse()
             found = self._found()
             for name, is_valid, is_in_progress in found:
                 if not is_valid and not is_in_progress:
@@ -52,6 +54,15 @@ class VectorIndex:
             return "built"
         finally:
             self._release()
+
+    def _analyse(self) -> None:
+        """Tells the planner of the new rows: autovacuum comes a minute later, a search may not.
+
+        Under the lock too: ANALYZE and a concurrent build wait for each other, a deadlock.
+        """
+        self._database.autocommit(
+            self._database.named("embeddings/analyze", table=self._layout.table.embeddings)
+        )
 
     def _build(self) -> None:
         statements = self._statements()

@@ -211,8 +211,9 @@ def _tokens(text: str) -> list[_Token]:
     while not tokens or tokens[-1].kind != "end":
         found = _TOKEN.match(text, at)
         if found is None or found.lastgroup is None:
-            rest = text[at:].strip()
-            _fail("a column, a value or a comparison", _Token("?", rest[:20], at))
+            rest = text[at:].lstrip()
+            place = len(text) - len(rest)
+            _fail("a column, a value or a comparison", _Token("?", rest[:20], place))
         tokens.append(_Token(found.lastgroup, found[found.lastgroup], found.start(found.lastgroup)))
         at = found.end()
     return tokens

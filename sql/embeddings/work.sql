@@ -9,7 +9,7 @@ with source as (
     select
         s.{id} as id,
         s.{label_source}::text as name,
-        s.{code_source}::text as code,
+        {code_source}::text as code,
         regexp_replace(
             btrim(concat_ws(E'\x1f', {texts}), E' \t\r\n\x1f'), '\s*\x1f[\s\x1f]*', '. ', 'g'
         ) as text

@@ -30,20 +30,24 @@ worded as (
         limit %(depth)s
     ) w
 ),
-coded as (
-    select id, row_number() over (order by length desc, id) as place
+found as (
+    select distinct e.{id} as id, c.code
     from (
-        select e.{id} as id, max(length(c.code)) as length
-        from (
-            select upper(regexp_replace(g, '[\s!-/:-@\[-`{-~]', '', 'g')) as code
-            from unnest(%(codes)s::text[]) as g
-        ) c
-        join {table} e on e.code_norm = c.code
-        where %(by_words)s {among}
-        group by e.{id}
-        order by length desc, id
-        limit %(depth)s
-    ) k
+        select upper(regexp_replace(g, '[\s!-/:-@\[-`{-~]', '', 'g')) as code
+        from unnest(%(codes)s::text[]) as g
+    ) c
+    join {table} e on e.code_norm = c.code
+    where %(by_words)s {among}
+    order by 1
+    limit 1000
+),
+coded as (
+    select distinct id, 1 as place
+    from found f
+    where not exists ( -- 51107 is not meant where NOR-51107 was asked for and is there
+        select from found o
+        where length(o.code) > length(f.code) and strpos(o.code, f.code) > 0
+    )
 ),
 fused as (
     select id, sum(weight / (60 + place)) as score, array_agg(source) as sources

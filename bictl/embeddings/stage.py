@@ -96,12 +96,15 @@ def embed(
         removed = work.remove()
         index.prepare(changed=counts.changed, stored=counts.stored)
         texts = embedded = 0
+        truncated = encoder.truncated
         on_progress(_progress(0, counts.texts))
         for done, rows in work.windows(stop):
             texts, embedded = texts + done, embedded + rows
             on_progress(_progress(texts, counts.texts))
-        if embedded or removed:
-            work.analyse()
+        state = _LATER
+        if not stop():
+            is_empty = counts.stored + embedded == 0
+            state = index.complete(is_empty=is_empty, is_changed=embedded + removed > 0)
         return EmbedResult(
             table=table.name,
             model=encoder.model,
@@ -111,8 +114,8 @@ def embed(
             embedded=embedded,
             removed=removed,
             remaining=work.texts_at_all - texts,
-            truncated=encoder.truncated,
-            index=_LATER if stop() else index.complete(is_empty=counts.stored + embedded == 0),
+            truncated=encoder.truncated - truncated,
+            index=state,
         )
 
 
@@ -153,10 +156,6 @@ class _Work:
         return self._database.execute(
             self._database.named("embeddings/remove", **self._layout.names)
         )
-
-    def analyse(self) -> None:
-        """Tells the planner of the new rows: autovacuum comes a minute later, a search may not."""
-        self._database.autocommit(self._database.named("embeddings/analyze", **self._layout.names))
 
     def windows(self, stop: Stop) -> Iterator[tuple[int, int]]:
         """Encodes and commits window by window: (texts, rows) of each."""
