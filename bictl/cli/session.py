@@ -42,6 +42,10 @@ class Session:
                 )
         return self._settings
 
+    def use(self, settings: "Settings") -> None:
+        """The settings of this run, instead of those that would be found."""
+        self._settings = settings
+
     @property
     def clients(self) -> "Clients":
         """The services; each is opened when it is first used."""

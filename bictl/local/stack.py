@@ -16,7 +16,7 @@ from bictl.local.processes import Process
 from bictl.local.seaweed import Seaweed
 from bictl.local.service import Place, Service
 from bictl.local.tansu import Tansu
-from bictl.records import OnProgress, Progress, no_progress
+from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
 
 _ATTEMPTS = 4  # a port may be taken between its choice and its use, a killed server linger
 _LAST_WORDS = 12  # lines of a log that an error shows
@@ -46,9 +46,15 @@ class Stack:
 
     @classmethod
     def start(
-        cls, state_dir: Path, *, timeout: float = 60.0, on_progress: OnProgress = no_progress
+        cls,
+        state_dir: Path,
+        *,
+        timeout: float = 60.0,
+        on_progress: OnProgress = no_progress,
+        stop: Stop = never_stop,
     ) -> "Stack":
-        """Start what does not run yet and wait until every service does its work.
+        """Start what does not run yet and wait until every service does its work, or until `stop`
+        says so: then what was started goes on.
 
         Raises MissingDependency without the extra `demo`, StageFailed with a service's last words
         when it ends, TimedOut when it does not answer.
@@ -56,7 +62,7 @@ class Stack:
         stack = cls(state_dir, timeout=timeout)
         stack._make_directories()
         with stack._locked():
-            stack._start(on_progress)
+            stack._start(on_progress, stop)
         return stack
 
     def stop(self) -> list[str]:
@@ -95,9 +101,9 @@ class Stack:
         """End one service and start it again where it was."""
         with self._locked():
             self._end(self._service(name))
-            self._start(no_progress)
+            self._start(no_progress, never_stop)
 
-    def _start(self, on_progress: OnProgress) -> None:
+    def _start(self, on_progress: OnProgress, stop: Stop) -> None:
         state.save(self.directory, self._state)
         storage, database, broker = self.services
         self._launch_unless_running(storage)
@@ -107,7 +113,9 @@ class Stack:
                 Progress(stage="stack", done=done, total=3, unit="services", note=service.name)
             )
             self._launch_unless_running(service)
-            self._await(service)
+            self._await(service, stop)
+            if stop():
+                return
         state.write_private(self.configuration, configuration.text(self._place))
         on_progress(Progress(stage="stack", done=3, total=3, unit="services"))
 
@@ -147,10 +155,10 @@ class Stack:
                     if name in dependant.depends_on:
                         self._end(dependant)
 
-    def _await(self, service: Service) -> None:
+    def _await(self, service: Service, stop: Stop) -> None:
         deadline = time.monotonic() + self._timeout
         attempts = 1
-        while True:
+        while not stop():
             process = self._state.processes[service.name]
             if service.is_ready() and processes.is_alive(process):
                 return

@@ -1,0 +1,268 @@
+"""bictl demo: the whole pipeline on this machine, with sample data."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from bictl.cli import stack
+from bictl.cli.app import single
+from bictl.cli.run import run_and_say
+from bictl.cli.session import Session, session
+from bictl.cli.view import Column, View
+
+if TYPE_CHECKING:
+    from bictl.local.publish import Published
+    from bictl.local.stack import Stack
+    from bictl.search import SearchResult
+    from bictl.verify import Report
+
+TABLE = "product"
+HITS = (
+    Column("rank", "", kind="count"),
+    Column("id", kind="text"),
+    Column("name"),
+    Column("vendor_code", "vendor code"),
+    Column("price"),
+    Column("why", "found by"),
+)
+BOUNDARIES = (
+    Column("boundary"),
+    Column("expected", kind="count"),
+    Column("accounted", kind="count"),
+    Column("unit"),
+    Column("state", kind="state"),
+)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A search that shows something, and what it shows."""
+
+    shows: str
+    query: str
+    where: str | None = None
+
+
+def demo(
+    context: typer.Context,
+    products: Annotated[
+        int, typer.Option(metavar="N", min=1, max=1_000_000, help="How many products there are.")
+    ] = 3_000,
+    changes: Annotated[
+        int, typer.Option(metavar="N", min=0, max=100_000, help="How many changes follow.")
+    ] = 300,
+) -> None:
+    """Start the embedded services, publish a product catalogue as SQL Server change events, and
+    carry it all the way: ingest, load-bronze, transform, embed, a few searches, verify.
+
+    Run again, it goes on where it was: new changes flow through, nothing is done twice. It works
+    on its own services and data only, whatever is configured; `bictl stack down` ends them.
+
+    Examples:
+
+      bictl demo
+      bictl demo --products 61443          # the whole catalogue
+      bictl stack down --purge             # end it and remove its data
+    """
+    with session(context) as here:
+        running = stack.start(here)
+        here.stop.on_first = lambda: here.screen.say(
+            f"stopping: the batch at work is finished first; once more stops now; "
+            f"{stack.STILL_RUNNING}"
+        )
+        _use(here, running)
+        here.screen.say(f"{'stack':<12}Postgres, S3 and a Kafka-compatible broker are up")
+        published = _publish(here, running, products=products, changes=changes)
+        code, steps = _run(here)
+        results = _search(here) if code in (0, 3) else []
+        report = _verify(here)
+        _show(here, published, steps, results, report)
+        here.screen.say(_next(running))
+    raise typer.Exit(code or report.exit_code)
+
+
+def _use(here: Session, running: "Stack") -> None:
+    """The stack's own configuration and nothing else: a demo never touches configured services."""
+    from bictl.settings import load
+
+    environment = {"BICTL_STATE_DIR": str(running.state_dir)}
+    here.use(load(config=str(running.configuration), environment=environment))
+
+
+def _publish(here: Session, running: "Stack", *, products: int, changes: int) -> "Published":
+    from bictl.local.publish import publish
+
+    with here.screen.progress() as on_progress:
+        published = publish(
+            here.clients.reader,
+            here.settings.kafka,
+            directory=running.directory,
+            topic=here.settings.table(TABLE).topic,
+            products=products,
+            changes=changes,
+            on_progress=on_progress,
+            stop=here.stop,
+        )
+    here.stop.check()
+    here.screen.say(f"{'publish':<12}{_published(published)}")
+    return published
+
+
+def _published(published: "Published") -> str:
+    counts = published.changes
+    said = [f"{published.next - published.first:,} records"]
+    if published.resumed:
+        return f"{said[0]}, the rest of an earlier demo"
+    if published.snapshot_rows:
+        said.append(f"a snapshot of {published.snapshot_rows:,} products")
+    for op, word in (("c", "created"), ("u", "updated"), ("d", "deleted")):
+        if counts.get(op):
+            said.append(f"{counts[op]:,} {word}")
+    return ", ".join(said)
+
+
+def _run(here: Session) -> "tuple[int, list[dict[str, Any]]]":
+    from bictl.pipeline import worst
+
+    steps = run_and_say(here, TABLE)
+    here.stop.check()
+    rows = [
+        {
+            "stage": step.stage,
+            "state": step.state,
+            "seconds": round(step.seconds, 3),
+            "summary": step.summary,
+        }
+        for step in steps
+    ]
+    return worst(steps), rows
+
+
+def _search(here: Session) -> "list[tuple[Question, SearchResult]]":
+    """A few questions; the second one asks for the vendor code of the first one's best hit."""
+    asked = [Question("by meaning", "keep my tea hot on a winter hike")]
+    results = [(asked[0], _answer(here, asked[0]))]
+    code = next((hit.row["vendor_code"] for hit in results[0][1].hits), None)
+    if code:
+        asked.append(Question("an exact vendor code", code))
+    asked += [
+        Question("by meaning, with a condition", "no electricity at home", "price < 150"),
+        Question("by a Ukrainian word", "насос"),
+        Question("by a German word", "Bohrhammer"),
+    ]
+    return results + [(question, _answer(here, question)) for question in asked[1:]]
+
+
+def _answer(here: Session, question: Question) -> "SearchResult":
+    from bictl.search import search
+
+    return search(
+        here.clients.database,
+        here.clients.query_encoder,
+        table=here.settings.table(TABLE),
+        staging_schema=here.settings.dbt.view_schema,
+        query=question.query,
+        where=question.where,
+        active=True,
+        limit=3,
+    )
+
+
+def _verify(here: Session) -> "Report":
+    from bictl.verify import verify
+
+    with here.screen.progress() as on_progress:
+        report = verify(
+            here.clients.reader,
+            here.clients.objects,
+            here.clients.database,
+            table=here.settings.table(TABLE),
+            staging_schema=here.settings.dbt.view_schema,
+            model=here.settings.embedding.model,
+            max_lag=here.settings.verify.max_lag,
+            run=here.run_id,
+            on_progress=on_progress,
+        )
+    here.stop.check()
+    return report
+
+
+def _show(
+    here: Session,
+    published: "Published",
+    steps: Sequence[dict[str, Any]],
+    results: "Sequence[tuple[Question, SearchResult]]",
+    report: "Report",
+) -> None:
+    """One document for programs; for people the searches and then the verdict."""
+    from bictl.verify.present import as_document, boundary_rows
+
+    rows = boundary_rows(report)
+    verdict = View(
+        schema="bictl.demo/1",
+        columns=BOUNDARIES,
+        rows=rows,
+        rows_key="boundaries",
+        title=f"bictl verify: {report.headline}",
+        extra={
+            "published": {"first": published.first, "next": published.next},
+            "steps": list(steps),
+            "searches": [_searched(*pair) for pair in results],
+            "verify": as_document(report),
+        },
+    )
+    if here.screen.format == "table":
+        for question, result in results:
+            here.screen.show(_hits(question, result))
+    here.screen.show(verdict)
+    if here.screen.format != "table":
+        here.screen.say(report.headline)
+
+
+def _hits(question: Question, result: "SearchResult") -> View:
+    where = f" --where '{question.where}'" if question.where else ""
+    searched = _searched(question, result)
+    return View(
+        schema="bictl.search/1",
+        columns=HITS,
+        rows=searched["hits"],
+        title=f"{question.shows}: bictl search '{question.query}' --active{where}",
+    )
+
+
+def _searched(question: Question, result: "SearchResult") -> dict[str, Any]:
+    return {
+        "query": question.query,
+        "where": question.where,
+        "hits": [
+            {
+                "rank": hit.rank,
+                "id": hit.id,
+                **{key: hit.row[key] for key in ("name", "vendor_code", "price")},
+                "why": hit.why,
+            }
+            for hit in result.hits
+        ],
+    }
+
+
+def _next(running: "Stack") -> str:
+    """What to type now; with a configuration of one's own, the stack's has to be named."""
+    from bictl.settings import find_config
+
+    used, is_local = find_config()
+    program = "bictl" if used is None or is_local else f"bictl --config {running.configuration}"
+    return "\n".join(
+        (
+            "next:",
+            f"  {program} search 'a gift for somebody who cycles' --where 'price < 40'",
+            f"  {program} verify              # every check",
+            "  bictl demo                # again: new changes flow through",
+            "  bictl stack down          # end the services; --purge removes the data",
+        )
+    )
+
+
+app = single(demo)
