@@ -19,10 +19,14 @@ class Answer(NamedTuple):
 
 
 class Probe(NamedTuple):
-    """One thing to look at: its name for a person, and the look, which may raise BictlError."""
+    """One thing to look at: its name for a person, and the look, which may raise BictlError.
+
+    Behind a `door` that is closed nothing else of its area can be seen.
+    """
 
     what: str
     look: Callable[[], Answer]
+    door: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +47,7 @@ def answers(area: str, probes: Generator[Probe, None, None]) -> Iterator[Finding
         for probe in probes:
             finding = _finding(area, probe)
             yield finding
-            if finding.exit_code == 4:
+            if finding.exit_code == 4 or (probe.door and finding.state == "fail"):
                 return
 
 

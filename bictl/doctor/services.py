@@ -25,7 +25,7 @@ OLDEST_VECTOR = (0, 8, 4)  # earlier ones lose rows of an HNSW index under some 
 def kafka(clients: "Clients") -> Generator[Probe, None, None]:
     """The brokers, and each table's topic."""
     reader = clients.reader
-    yield Probe("brokers", lambda: _brokers(reader))
+    yield Probe("brokers", lambda: _brokers(reader), door=True)
     for table in clients.settings.tables.values():
         yield Probe(f"topic {table.topic}", partial(_topic, reader, table.topic))
 
@@ -50,7 +50,7 @@ def _topic(reader: "TopicReader", name: str) -> Answer:
 def postgres(clients: "Clients") -> Generator[Probe, None, None]:
     """The server, its extension, bictl's own objects in it, and this role's rights."""
     database, dbt = clients.database, clients.settings.dbt
-    yield Probe("server", lambda: _server(database))
+    yield Probe("server", lambda: _server(database), door=True)
     yield Probe("pgvector", lambda: _vector(database))
     yield Probe("bictl's tables", lambda: _tables(database))
     yield Probe("rights", lambda: _rights(database, dbt))
@@ -140,7 +140,7 @@ def connect(clients: "Clients") -> Generator[Probe, None, None]:
         yield Probe("worker", lambda: Answer("skipped", text))
         return
     worker = clients.connect()
-    yield Probe("worker", lambda: _worker(worker))
+    yield Probe("worker", lambda: _worker(worker), door=True)
     yield Probe(f"connector {settings.connector}", lambda: _connector(worker, settings))
 
 

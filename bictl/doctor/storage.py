@@ -25,7 +25,7 @@ def objects(clients: "Clients") -> Generator[Probe, None, None]:
     """
     store = clients.objects
     key = f"{next(iter(clients.settings.tables.values())).prefix}doctor/{uuid4()}"
-    yield Probe("bucket", lambda: _bucket(store))
+    yield Probe("bucket", lambda: _bucket(store), door=True)
     yield Probe("clock", lambda: skew(store.clock, resolution=1.0))
     try:
         yield Probe("conditional PUT", lambda: _race(store, key))
@@ -86,8 +86,9 @@ def _remove(store: "ObjectStore", key: str) -> Answer:
     try:
         store.delete(key)
     except BictlError:
-        return Answer(
-            "ok",
-            f"{key} stays: these credentials may not delete, as it should be for ingest",
-        )
+        with suppress(BictlError):
+            store.head(key)
+            text = f"{key} stays: these credentials may not delete, as it should be for ingest"
+            return Answer("ok", text)
+        return Answer("ok", "none was written")
     return Answer("ok", "removed")
