@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bictl.records import Range, Topic
-from bictl.verify.shelf import Shelf
+from bictl.records import Range, Record, Topic
+from bictl.verify.shelf import Shelf, is_number
+from bictl.wire import Line
 
 if TYPE_CHECKING:
     from bictl.clients.topics import TopicReader
@@ -139,7 +140,7 @@ def _waiting(
 ) -> Part:
     """The partition with its frontier and the first record above it."""
     belongs = generation is not None and (
-        ends.topic.id in (None, generation) or generation.isdigit()
+        ends.topic.id in (None, generation) or is_number(generation)
     )
     frontier = shelf.frontier((generation or "", part.partition)) if belongs else None
     first = max(part.start, frontier or 0)
@@ -159,14 +160,17 @@ def _waiting(
 
 
 def compare_anchors(
-    reader: "TopicReader",
-    cut: Cut,
-    last_sealed: Sequence[tuple[int, int, bytes | None, bytes | None]],
+    reader: "TopicReader", cut: Cut, last_sealed: Sequence[Line]
 ) -> tuple[Anchor, ...]:
-    """Reads the last sealed record of each partition again: (partition, offset, key, value)."""
+    """Reads the last sealed record of each partition again."""
     found = []
-    for partition, offset, key, value in last_sealed:
-        record = reader.record(cut.topic.name, partition, offset)
-        same = None if record is None else (record.key, record.value) == (key, value)
-        found.append(Anchor(partition=partition, offset=offset, same=same))
+    for sealed in last_sealed:
+        record = reader.record(cut.topic.name, sealed.partition, sealed.offset)
+        same = None if record is None else _same(record, sealed)
+        found.append(Anchor(partition=sealed.partition, offset=sealed.offset, same=same))
     return tuple(found)
+
+
+def _same(record: Record, sealed: Line) -> bool:
+    mine = (sealed.timestamp, sealed.key, sealed.value)
+    return (record.timestamp, record.key, record.value) == mine

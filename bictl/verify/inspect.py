@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,14 +34,14 @@ class Listing:
         return list(last.values())
 
 
-def list_objects(objects: "ObjectStore", prefix: str, *, is_ours: Callable[[str], bool]) -> Listing:
-    """Everything under the prefix; `is_ours` says which other keys bictl itself writes."""
+def list_objects(objects: "ObjectStore", prefix: str, *, other: Container[str] = ()) -> Listing:
+    """Everything under the prefix; `other` are keys that bictl itself wrote beside the batches."""
     named, foreign = [], []
     for info in objects.list(prefix):
         name = parse_batch_key(prefix, info.key)
         if name is not None:
             named.append((info, name))
-        elif not is_ours(info.key):
+        elif info.key not in other:
             foreign.append(info.key)
     return Listing(named=tuple(named), foreign=tuple(foreign))
 

@@ -10,7 +10,7 @@ from bictl.records import Range
 from bictl.verify.cut import Anchor, Cut, Part
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, Tally, of_ranges, passed
-from bictl.verify.shelf import Shelf, unclaimed
+from bictl.verify.shelf import Shelf, is_number, unclaimed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
@@ -20,13 +20,17 @@ def identity(cut: Cut, shelf: Shelf, anchors: Sequence[Anchor], *, table: "Table
     """K1: the topic has the id that was read, and the last sealed records still stand there."""
     if not shelf.batches:
         return passed(1, "nothing is sealed yet")
-    recreated = f"bictl ack --table {table.name} --generation {cut.topic.id} --reason …"
-    if cut.topic.id is not None and cut.topic.id != cut.generation and _is_id(cut.generation):
+    recreated = _accept(cut, table)
+    if (
+        cut.topic.id not in (None, cut.generation)
+        and cut.generation is not None
+        and not is_number(cut.generation)
+    ):
         return Finding(
             state=State.FAIL,
             evaluated=1,
             expected=str(cut.generation),
-            actual=cut.topic.id,
+            actual=str(cut.topic.id),
             message=f"topic recreated: its id is {cut.topic.id}, "
             f"what was read had {cut.generation}",
             hint=recreated,
@@ -69,7 +73,7 @@ def end_below_frontier(cut: Cut, *, table: "Table") -> Finding:
         evaluated=len(cut.parts),
         missing=of_ranges(ranges),
         message=f"the log ends before what was read: {in_words(ranges)} are not in Kafka any more",
-        hint=f"bictl ack --table {table.name} --generation {cut.topic.id} --reason …",
+        hint=_accept(cut, table),
     )
 
 
@@ -219,6 +223,9 @@ def _acked_below(shelf: Shelf, generation: str | None, partition: int, first: in
     return not subtract([Range(partition, 0, first)], shelf.acked_ranges(generation or ""))
 
 
-def _is_id(generation: str | None) -> bool:
-    """Whether a generation is a topic's id; plain numbers stand for topics without ids."""
-    return generation is not None and not generation.isdigit()
+def _accept(cut: Cut, table: "Table") -> str:
+    """The command that accepts the topic as it is now as a new generation."""
+    new = cut.topic.id
+    if new is None:
+        new = str(int(cut.generation) + 1) if cut.generation and is_number(cut.generation) else "1"
+    return f"bictl ack --table {table.name} --generation {new} --reason …"

@@ -76,13 +76,13 @@ def verify(
             run=run,
             started=question.now,
             seconds=time.monotonic() - started,
-            cut=world.known["cut"].words if _has(world, "cut") else (),
+            cut=world.known["cut"].words if "cut" in world.known else (),
             scope=tuple(_scope(boundaries)),
             unverified=_unverified(table, level, select or exclude),
             boundaries=tuple(boundaries),
             checks=tuple(checks),
             acknowledged=tuple(item.words for item in world.shelf.acked)
-            if _has(world, "shelf")
+            if "shelf" in world.known
             else (),
             frontiers=_frontiers(world),
             partial=bool(select or exclude),
@@ -99,10 +99,6 @@ def concluded(report: Report) -> Report:
     states = [item.state for item in report.boundaries] + [item.state for item in report.checks]
     judged = replace(report, state=worst(states))
     return replace(judged, headline=headline(judged))
-
-
-def _has(world: World, name: str) -> bool:
-    return name in world.known and not isinstance(world.known[name], Exception)
 
 
 def _scope(boundaries: Sequence[Boundary]) -> list[str]:
@@ -124,7 +120,7 @@ def _unverified(table: "Table", level: str, partial: Sequence[str]) -> tuple[str
 
 def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:
     """(generation, partition, frontier) of every chain."""
-    if not _has(world, "shelf"):
+    if "shelf" not in world.known:
         return ()
     return tuple(
         (generation, partition, frontier)

@@ -43,6 +43,7 @@ class Acked:
     generation: str
     range: Range | None
     words: str
+    key: str = ""
 
 
 Chain = tuple[Batch, ...]
@@ -84,6 +85,9 @@ class Shelf:
         known = self.generations
         if topic_id is not None and (topic_id in known or topic_id in accepted):
             return topic_id
+        numbers = [int(name) for name in {*known[-1:], *accepted} if is_number(name)]
+        if numbers and (not known or is_number(known[-1])):
+            return str(max(numbers))  # a broker without topic ids
         return known[-1] if known else None
 
     def frontier(self, place: Place) -> int | None:
@@ -126,6 +130,11 @@ class Shelf:
             for batch in self.batches
             if batch.manifest is not None
         )
+
+
+def is_number(generation: str) -> bool:
+    """Whether a generation is one of a broker without topic ids."""
+    return generation.isascii() and generation.isdigit()
 
 
 def end_of(batch: Batch) -> int:

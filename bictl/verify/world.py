@@ -48,15 +48,16 @@ class once(Generic[_T]):
         if world is None:
             return self
         name = self._acquire.__name__
+        if name in world.failed:
+            raise world.failed[name]
         if name not in world.known:
             try:
                 world.known[name] = self._acquire(world)
             except BictlError as error:
-                world.known[name] = error
-        found = world.known[name]
-        if isinstance(found, BictlError):
-            raise found
-        return found  # type: ignore[no-any-return]
+                world.failed[name] = error
+                raise
+        found: _T = world.known[name]
+        return found
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,6 +88,7 @@ class World:
         self._reader, self._objects, self._database = reader, objects, database
         self.question = question
         self.known: dict[str, Any] = {}
+        self.failed: dict[str, BictlError] = {}
         self._open = ExitStack()
 
     def close(self) -> None:
@@ -328,29 +330,23 @@ class World:
             return
 
     def _list(self) -> Listing:
-        from bictl.verify.acks import is_ack
-
-        return list_objects(
-            self._objects, self.table.prefix, is_ours=lambda key: is_ack(self.table, key)
-        )
+        acks = {item.key for item in self.acked}
+        return list_objects(self._objects, self.table.prefix, other=acks)
 
     def _read(self, listed: Any, *, level: str) -> tuple[Batch, ...]:
         return read_batches(self._objects, listed, topic=self.table.topic, level=level)
 
-    def _last_record(
-        self, chain: tuple[Batch, ...]
-    ) -> list[tuple[int, int, bytes | None, bytes | None]]:
-        """(partition, offset, key, value) of the last record in a chain, if it can be read."""
+    def _last_record(self, chain: tuple[Batch, ...]) -> list[wire.Line]:
+        """The last record in a chain, if it can be read."""
         for batch in reversed(chain):
             if batch.sound and batch.records:
                 try:
                     last = b""
                     for line in wire.read_lines(self._objects.get(batch.key)[0]):
                         last = line
-                    found = wire.parse_line(last)
+                    return [wire.parse_line(last)]
                 except ValueError:
                     return []
-                return [(batch.name.partition, found.offset, found.key, found.value)]
         return []
 
 
