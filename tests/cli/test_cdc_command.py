@@ -1,0 +1,110 @@
+"""bictl cdc status: rows, words and the exit code of a health check."""
+
+import json
+
+import pytest
+from connect_replay import STARTING, Replay, saved
+
+STREAMING = saved("offsets_streaming")["body"]["offsets"]
+
+
+@pytest.fixture
+def replay():
+    found = Replay()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def status(cli_plain, replay):
+    def run(*arguments: str, **environment: str):
+        env = {"BICTL_CONNECT_URL": replay.url} | environment
+        return cli_plain(*arguments[:-1], "cdc", "status", arguments[-1], env=env)
+
+    return run
+
+
+def test_without_a_worker_in_the_configuration_it_says_what_to_add(cli_plain):
+    done = cli_plain("cdc", "status")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("error: [connect] url is not configured\nhint: add the worker")
+    assert '[connect]\nurl = "http://localhost:8083"' in done.stderr
+
+
+def test_a_healthy_connector_is_one_row_and_exit_0(status, replay):
+    replay.connector("status_running", offsets=STREAMING)
+    done = status("--json")
+    [row] = json.loads(done.stdout)["rows"]
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert row == {
+        "connector": "pg-product",
+        "health": "ok",
+        "state": "RUNNING",
+        "task": 0,
+        "task_state": "RUNNING",
+        "worker": "127.0.0.1:28083",
+        "mode": "streaming",
+        "position": "lsn 0/290CD70",
+        "at": "2026-11-22T23:16:51Z",
+        "reason": "",
+        "kind": "source",
+        "plugin": "PostgresConnector",
+        "error": "",
+        "topics": ["cord.public.product"],
+        "hint": None,
+    }
+
+
+def test_a_failed_task_is_said_with_its_root_cause_and_exit_1(status, replay):
+    replay.connector("status_pg_down", offsets=STREAMING)
+    done = status("-otsv")
+    assert done.exit_code == 1
+    assert done.stdout.split("\t")[:2] == ["pg-product", "fail"]
+    assert "java.net.ConnectException: Connection refused" in done.stderr
+    assert "onlyFailed=true" in done.stderr
+
+
+def test_the_quiet_check_is_silent_when_well_and_one_pair_when_not(status, replay):
+    replay.connector("status_running", offsets=STREAMING)
+    done = status("-q", "pg-product")
+    assert (done.stdout, done.stderr, done.exit_code) == ("", "", 0)
+
+
+@pytest.mark.parametrize("saved_status", ["status_paused", "status_stopped"])
+def test_a_connector_at_rest_exits_3(status, replay, saved_status):
+    replay.connector(saved_status)
+    done = status("-q")
+    assert done.exit_code == 3
+    assert done.stdout == ""
+    assert "changes are not captured" in done.stderr
+
+
+def test_a_worker_without_connectors_exits_3(status, replay):
+    replay.give("connectors_empty")
+    done = status("-q")
+    assert done.exit_code == 3
+    assert "has no connector: nothing is captured" in done.stderr
+
+
+def test_an_unknown_connector_lists_what_exists(status, replay):
+    replay.connector("status_running")
+    done = status("pg-prodct")
+    assert done.exit_code == 2
+    assert "did you mean 'pg-product'?" in done.stderr
+
+
+def test_a_starting_worker_and_a_silent_one_exit_4(status, replay):
+    replay.raw("/connectors?expand=status&expand=info", *STARTING)
+    done = status("-q")
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "is starting" in done.stderr
+    replay.answers.clear()
+    replay.hang("/connectors?expand=status&expand=info")
+    done = status("--timeout", "1", "-q")
+    assert (done.exit_code, done.stdout) == (4, "")
+
+
+def test_a_dead_port_exits_4(cli_plain):
+    done = cli_plain("cdc", "status", env={"BICTL_CONNECT_URL": "http://127.0.0.1:1"})
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "no Kafka Connect at http://127.0.0.1:1" in done.stderr
