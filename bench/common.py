@@ -94,7 +94,7 @@ def peak_memory() -> int:
 @contextlib.contextmanager
 def services() -> Iterator[tuple["Settings", dict[str, str]]]:  # noqa: F821
     """A fresh embedded stack: its settings, and the environment in which `bictl` finds it."""
-    from bictl.local import Stack
+    from bictl.local.stack import Stack
     from bictl.settings import load
 
     with tempfile.TemporaryDirectory(prefix="bictl-bench-", ignore_cleanup_errors=True) as folder:

@@ -1,5 +1,7 @@
 -- The bronze table of one source table: every record as it came, once.
 -- {schema} and {table} are its place, {unique} its key's name, {events} the view's place.
+-- The schemas' ids reference bronze.cdc_schema without a foreign key: checking it row by row takes
+-- a fifth of a load's time, and no row of cdc_schema is ever changed or deleted.
 create schema if not exists {schema};
 
 create table if not exists {table} (
@@ -11,8 +13,8 @@ create table if not exists {table} (
     kafka_timestamp timestamptz not null,
     kafka_key jsonb,
     cdc_payload jsonb,
-    schema_id integer references bronze.cdc_schema (id),
-    key_schema_id integer references bronze.cdc_schema (id),
+    schema_id integer,
+    key_schema_id integer,
     ingested_at timestamptz not null default now(),
     batch_file text not null,
     constraint {unique} unique (kafka_topic, generation, kafka_partition, kafka_offset)

@@ -50,14 +50,18 @@ class DyingCursor(psycopg2.extensions.cursor):
         text = query if isinstance(query, str) else query.as_string(self)
         CALLS.append(" ".join(text.split())[:70])
         die("before")
-        super().execute(query, parameters)
-        die("after")
+        try:
+            super().execute(query, parameters)
+        finally:  # also after one that Postgres refuses
+            die("after")
 
     def copy_expert(self, query, file, size=8192):
         CALLS.append(query.as_string(self))
         die("before")
-        super().copy_expert(query, DyingFile(file), size)
-        die("after")
+        try:
+            super().copy_expert(query, DyingFile(file), size)
+        finally:
+            die("after")
 
 
 def main() -> None:
