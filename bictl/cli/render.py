@@ -50,7 +50,13 @@ class Screen:
             for line in as_tsv(view):
                 self.write(line)
         else:
-            self._console(sys.stdout).print(_table(view))
+            self._table(view)
+
+    def _table(self, view: View) -> None:
+        console = self._console(sys.stdout)
+        if view.title:
+            console.print(_text(view.title, "bold"), soft_wrap=True)
+        console.print(_table(view))
 
     def done(self, view: View, sentence: str) -> None:
         """A stage's result and what it changed; silent with -q, unless a format was asked for."""
@@ -184,9 +190,6 @@ def _table(view: View) -> Any:
 
     table = Table(
         box=box.SIMPLE_HEAD,
-        title=view.title or None,
-        title_justify="left",
-        title_style="bold",
         pad_edge=False,
     )
     shown = [column for column in view.columns if not column.wide]
