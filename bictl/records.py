@@ -84,6 +84,11 @@ def partition_prefix(prefix: str, generation: str, partition: int) -> str:
     return f"{generation_prefix(prefix, generation)}partition={partition:05d}/"
 
 
+def ack_prefix(prefix: str) -> str:
+    """Where a table's acknowledgements are: beside its batches, and none of them."""
+    return f"{prefix}ack/"
+
+
 _BATCH_KEY = re.compile(
     r"generation=([A-Za-z0-9_-]{1,64})/partition=(\d{5,10})/batch=(\d{20})\.jsonl\.gz"
 )

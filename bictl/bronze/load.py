@@ -11,7 +11,15 @@ from bictl.bronze.prepare import Prepared, prepare
 from bictl.bronze.schemas import SchemaIds
 from bictl.bronze.store import Stored, store
 from bictl.errors import NotFound, TimedOut, Unreachable
-from bictl.records import Manifest, OnProgress, Progress, Stop, never_stop, no_progress
+from bictl.records import (
+    Manifest,
+    OnProgress,
+    Progress,
+    Stop,
+    ack_prefix,
+    never_stop,
+    no_progress,
+)
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -168,7 +176,7 @@ def _list(
     for info in objects.list(table.prefix):
         if is_batch(table.prefix, info.key):
             found[0].append(info)
-        else:
+        elif not info.key.startswith(ack_prefix(table.prefix)):
             found[1].append(info.key)
     return found
 

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
 from bictl.errors import UsageError
-from bictl.records import Range
+from bictl.records import Range, ack_prefix
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
@@ -50,11 +50,6 @@ class Ack:
             return f"{folder}generation.json"
         span = f"{self.range.first:020d}-{self.range.next:020d}"
         return f"{folder}partition={self.range.partition:05d}/{span}.json"
-
-
-def ack_prefix(prefix: str) -> str:
-    """Where a table's acknowledgements are."""
-    return f"{prefix}ack/"
 
 
 def range_ack(lost: Range, *, generation: str, reason: str, person: str) -> Ack:

@@ -106,6 +106,7 @@ def test_the_same_bytes_written_again_are_known(bronze):
 
 def test_keys_that_are_no_batches_are_named_and_left_alone(bronze):
     bronze.clients.objects.put_new("product/raw/notes.txt", b"hello", metadata={})
+    bronze.clients.objects.put_new("product/raw/ack/generation=g1/1.json", b"{}", metadata={})
     seal(bronze.clients.objects, bronze.table, numbered(PLAIN))
 
     result = bronze.load()
