@@ -26,7 +26,8 @@ lint: $(VENV)/full
 	$(BIN)/lint-imports
 
 bench: $(VENV)/full  ## every figure of the README, measured on this machine
-	@for file in bench/bench_*.py; do echo "== $$file"; $(BIN)/python $$file || exit 1; done
+	@for name in $(BENCHES); do echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done
+BENCHES ?= startup search ingest memory load pipeline_ratio staging embed vectors verify end_to_end
 
 lock: $(VENV)/uv  ## resolves the locks again
 	printf "torch ; sys_platform == 'never'\nsentence-transformers ; sys_platform == 'never'\n" > $(VENV)/overrides.txt

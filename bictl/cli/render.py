@@ -60,7 +60,8 @@ class Screen:
 
     def done(self, view: View, sentence: str) -> None:
         """A stage's result and what it changed; silent with -q, unless a format was asked for."""
-        if not self._options.quiet or self._options.output:
+        empty = self.format == "table" and not view.rows
+        if self._options.output or not (self._options.quiet or empty):
             self.show(view)
         self.say(sentence)
 

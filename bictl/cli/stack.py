@@ -68,7 +68,14 @@ def down(
         said = f"ended {', '.join(ended)}" if ended else "nothing was running"
         if purge:
             said += f"; removed {found.directory}" if there else "; there was no data"
-        here.screen.say(said)
+        view = View(
+            schema="bictl.stack.down/1",
+            columns=(Column("service", "ended"),),
+            rows=[{"service": name} for name in ended],
+            rows_key="ended",
+            extra={"purged": purge and there},
+        )
+        here.screen.done(view, said)
 
 
 @app.command(cls=Command)
