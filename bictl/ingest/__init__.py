@@ -2,7 +2,6 @@
 
 from bictl.ingest.acks import (
     Ack,
-    ack_prefix,
     acked_ranges,
     generation_ack,
     list_acks,
@@ -13,6 +12,7 @@ from bictl.ingest.anchor import last_sealed, still_there
 from bictl.ingest.frontier import Generation, chain, frontier, generations, newest, partitions
 from bictl.ingest.report import IngestResult, PartitionResult
 from bictl.ingest.stage import ingest, survey
+from bictl.records import ack_prefix
 
 __all__ = [
     "Ack",
