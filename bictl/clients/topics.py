@@ -69,9 +69,8 @@ class TopicReader:
 
     def close(self) -> None:
         """Closes the connections; the reader opens them again when it is used."""
-        for name in ("_admin", "_consumer"):
-            if name in self.__dict__:
-                self.__dict__.pop(name).close()
+        self._close("_admin")
+        self._close("_consumer")
 
     def topics(self) -> list[str]:
         """All names, without the broker's internal ones."""
@@ -207,11 +206,16 @@ class TopicReader:
         )
         return {place.partition: int(found.offset) for place, found in answers.items()}
 
+    def _close(self, name: str) -> None:
+        if name in self.__dict__:
+            self.__dict__.pop(name).close()
+
     def _fetch_ends(
         self, topic: str, starts: Mapping[int, int], known: Mapping[int, int]
     ) -> dict[int, int]:
         """High watermarks as they come with the answer to a fetch."""
         firsts = {part: max(start, known.get(part, 0) - 1) for part, start in starts.items()}
+        self._close("_consumer")  # an answer still on its way says what the end was, not what it is
         places = self._assign(topic, firsts)
         deadline = time.monotonic() + self._timeout
         with kafka_errors(f"fetch the ends of {topic} at {self._where}"):
