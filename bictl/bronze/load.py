@@ -133,7 +133,6 @@ class _Loader:
         return stored
 
     def _store(self, prepared: Prepared, *, wait: bool) -> Stored:
-        keep = self._overlapping(prepared.batch.manifest) if self._replay else None
         return _once_more(
             lambda: store(
                 self._database,
@@ -142,18 +141,9 @@ class _Loader:
                 ids=self._ids,
                 run=self._run,
                 wait=wait,
-                keep=keep,
+                anew=self._replay,
             )
         )
-
-    def _overlapping(self, mine: Manifest) -> list[str]:
-        """The objects, replayed before, that share offsets with this one."""
-        return [
-            other.name.key(self._table.prefix)
-            for other in self.account.manifests
-            if (other.generation, other.partition) == (mine.generation, mine.partition)
-            and max(other.first, mine.first) < min(other.next, mine.next)
-        ]
 
 
 def _once_more(do: Callable[[], _Answer]) -> _Answer:

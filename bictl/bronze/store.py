@@ -3,7 +3,7 @@
 The ledger's CHECK is the last word: a transaction in which a record got lost cannot commit.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -57,12 +57,11 @@ def store(
     ids: SchemaIds,
     run: str,
     wait: bool,
-    keep: Sequence[str] | None = None,
+    anew: bool = False,
 ) -> Stored:
     """Loads a batch, whole or not at all; unless `wait`, not while another loader is at it.
 
-    With `keep` the batch is loaded anew: what it has brought before is deleted in the same
-    transaction, save rows of the objects in `keep`.
+    `anew` deletes, in the same transaction, what the object has brought before.
     """
     batch = prepared.batch
     known_ids = _known_ids(ids, prepared)
@@ -75,12 +74,12 @@ def store(
             "select sha256 from bictl.object_ledger where object_key = %s", [batch.info.key]
         )
         known = (batch.manifest.sha256,) in contents
-        if known and keep is None:
+        if known and not anew:
             _renew_etag(database, batch)
             return Stored(state="known")
         work = BatchStore(database, batch, table=table)
-        if keep is not None:
-            work.forget(keep)
+        if anew:
+            work.forget()
         _put_all(work, prepared, known_ids, ids)
         return work.finish(run, changed=bool(contents) and not known)
 
@@ -125,9 +124,9 @@ class BatchStore:
         if not same:
             self._conflicts[reject.line.offset] = standing
 
-    def forget(self, keep: Sequence[str]) -> None:
+    def forget(self) -> None:
         """Deletes what this object has brought before, for a replay."""
-        self._run("bronze/forget_object", {**_place(self.batch), "keep": list(keep)})
+        self._run("bronze/forget_object", _place(self.batch))
 
     def finish(self, run: str, *, changed: bool) -> Stored:
         """Writes conflicts and the ledger's row."""

@@ -53,6 +53,23 @@ def test_a_replay_keeps_overlapping_batches_apart(bronze):
     assert bronze.contents() == undisturbed
 
 
+def test_a_replay_that_ends_between_overlapping_batches_leaves_the_ledger_true(bronze):
+    records = numbered([(b"1", b'{"n":%d}' % number) for number in range(30)])
+    objects, table = bronze.clients.objects, bronze.table
+    seal(objects, table, records[:20])
+    later = seal(objects, table, records[10:])
+    bronze.load(only=later)
+    bronze.load()
+
+    bronze.load(replay=True, only=later)
+    bronze.load(replay=True, stop=iter([False, True, True, True]).__next__)
+
+    accounted = bronze.rows("select object_key, n_loaded from bictl.object_ledger")
+    files = bronze.rows("select batch_file, count(*) from bronze.product_cdc group by 1")
+    assert sorted(accounted) == sorted(files)
+    assert len(bronze.events()) == 30
+
+
 def test_rows_whose_objects_have_expired_stay_and_are_named(bronze):
     records = numbered([(b"1", b"{}")] * 40)
     keys = seal_all(bronze.clients.objects, bronze.table, records, size=10)
