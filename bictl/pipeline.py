@@ -4,7 +4,7 @@ A stage's own command goes through the same function, so a stage has one way of 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from bictl.ingest import IngestResult
     from bictl.settings import Settings, Table
     from bictl.staging import TransformResult
+    from bictl.verify import Report
 
 STAGES = ("ingest", "load-bronze", "transform", "embed")
 
@@ -142,6 +143,44 @@ def embed(
         )
 
 
+def verify(
+    work: Work,
+    table: "Table",
+    *,
+    level: str = "default",
+    select: "Sequence[str]" = (),
+    exclude: "Sequence[str]" = (),
+) -> "Report":
+    """The verdict on one table; needs no lock, and stands in the ledger of runs, where a later
+    quick look finds it."""
+    from bictl.ops.runs import recorded
+    from bictl.verify import verify as judge
+    from bictl.verify.present import as_memory
+
+    arguments = {"table": table.name, "level": level, "select": select, "exclude": exclude}
+    with recorded(
+        work.clients.database, work.run, command="verify", arguments=arguments
+    ) as outcome:
+        report = judge(
+            work.clients.reader,
+            work.clients.objects,
+            work.clients.database,
+            table=table,
+            staging_schema=work.settings.dbt.view_schema,
+            model=work.settings.embedding.model,
+            max_lag=work.settings.verify.max_lag,
+            level=level,
+            run=work.run,
+            select=select,
+            exclude=exclude,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+        outcome.status, outcome.exit_code = report.state.value, report.exit_code
+        outcome.result = as_memory(report)
+    return report
+
+
 def run(work: Work, tables: "list[Table]") -> Iterator[Step]:
     """Every stage for every table, in flow order; a table that fails does not stop the others.
 
@@ -176,9 +215,12 @@ def run(work: Work, tables: "list[Table]") -> Iterator[Step]:
 
 def worst(steps: "list[Step]") -> int:
     """The exit code of a run: loss before failure before an unreachable service before rejects."""
-    order = (6, 1, 2, 4, 5, 3)
-    codes = {step.exit_code for step in steps}
-    return next((code for code in order if code in codes), 0)
+    return worst_code([step.exit_code for step in steps])
+
+
+def worst_code(codes: "Sequence[int]") -> int:
+    """The exit code that stands for several."""
+    return next((code for code in (6, 1, 2, 4, 5, 3) if code in codes), 0)
 
 
 def _step(stage: str, table: str, do: Callable[[], Any]) -> Step:

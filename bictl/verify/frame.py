@@ -95,13 +95,25 @@ def run(definition: Definition, world: "World") -> Check:
     )
 
 
-def judge(crossing: Crossing, checks: Sequence[Check], world: "World") -> Boundary:
+def left_out(definition: Definition) -> Check:
+    """The check of a run that was stopped before it came to it."""
+    return Check(
+        id=definition.id,
+        title=definition.title,
+        boundary=definition.boundary,
+        state=State.UNKNOWN,
+        kind=definition.kind,
+        message="stopped before it was evaluated",
+        unreachable=True,
+    )
+
+
+def judge(
+    crossing: Crossing, checks: Sequence[Check], world: "World", *, stopped: bool = False
+) -> Boundary:
     """The boundary's state: its worst check, and fail wherever the two counts do not balance."""
     mine = [check for check in checks if check.boundary == crossing.name]
-    try:
-        tally = crossing.tally(world)
-    except BictlError:
-        tally = None
+    tally = None if stopped else _counted(crossing, world)
     states = [check.state for check in mine]
     if tally is None:
         states.append(State.UNKNOWN)
@@ -119,6 +131,13 @@ def judge(crossing: Crossing, checks: Sequence[Check], world: "World") -> Bounda
         hint="" if state is State.OK else (decisive.hint if decisive else "") or repair,
         note=decisive.message if decisive and state is not State.OK else "",
     )
+
+
+def _counted(crossing: Crossing, world: "World") -> Tally | None:
+    try:
+        return crossing.tally(world)
+    except BictlError:
+        return None
 
 
 def deciding(checks: Sequence[Check], state: State) -> Check | None:

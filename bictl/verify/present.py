@@ -62,6 +62,19 @@ def as_document(report: Report) -> dict[str, Any]:
     }
 
 
+def as_memory(report: Report) -> dict[str, Any]:
+    """What the ledger of runs keeps of a verdict: small, and enough for the next quick look."""
+    document = as_document(report)
+    kept = ("table", "level", "state", "complete", "headline", "percent", "cut", "frontiers")
+    counts = ("from", "to", "unit", "expected", "accounted", "in_flight", "missing", "state")
+    return {
+        **{key: document[key] for key in kept},
+        "boundaries": [{key: item[key] for key in counts} for item in document["boundaries"]],
+        "failed": [check.id for check in report.checks if check.state is State.FAIL],
+        "unknown": [check.id for check in report.checks if check.state is State.UNKNOWN],
+    }
+
+
 def nagios_code(reports: Sequence[Report]) -> int:
     """0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: critical before unknown before warning."""
     codes = [_nagios_code(report) for report in reports]

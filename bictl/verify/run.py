@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bictl.records import OnProgress, Progress, no_progress
+from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
 from bictl.verify import frame
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.headline import headline
@@ -36,12 +36,13 @@ def verify(
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     on_progress: OnProgress = no_progress,
+    stop: Stop = never_stop,
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
     `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight.
-    A system that does not answer makes its checks unknown and stops nothing. Raises NotFound for
-    an unknown check.
+    A system that does not answer makes its checks unknown and stops nothing; what is left when
+    `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
     started = time.monotonic()
     question = Question(
@@ -66,8 +67,10 @@ def verify(
                     note=f"{definition.id} {definition.title}",
                 )
             )
-            checks.append(frame.run(definition, world))
-        boundaries = [frame.judge(item, checks, world) for item in crossings(table, level)]
+            checks.append(frame.left_out(definition) if stop() else frame.run(definition, world))
+        boundaries = [
+            frame.judge(item, checks, world, stopped=stop()) for item in crossings(table, level)
+        ]
         verdict = world.known.get("verdict")
         report = Report(
             table=table.name,

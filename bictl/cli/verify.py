@@ -1,0 +1,203 @@
+"""bictl verify: the verdict on every boundary."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bictl.cli.app import VerifyCommand, single
+from bictl.cli.options import Table, Topic
+from bictl.cli.session import Session, session
+from bictl.cli.view import Column, View
+from bictl.errors import UsageError
+
+if TYPE_CHECKING:
+    from bictl.verify import Report
+
+BOUNDARIES = (
+    Column("table"),
+    Column("boundary"),
+    Column("expected", kind="count"),
+    Column("accounted", kind="count"),
+    Column("unit"),
+    Column("missing", kind="count"),
+    Column("extra", "too many", kind="count"),
+    Column("in_flight", "in flight", kind="count"),
+    Column("state", kind="state"),
+    Column("hint", "what to do"),
+)
+CHECKS = (
+    Column("id", "check"),
+    Column("state", kind="state"),
+    Column("boundary"),
+    Column("message", "what was found"),
+    Column("hint", "what to do"),
+)
+ALL_CHECKS = (
+    Column("id", "check"),
+    Column("title", "what it holds"),
+    Column("boundary"),
+    Column("level"),
+    Column("grows"),
+)
+
+
+def verify(
+    context: typer.Context,
+    table: Table = None,
+    topic: Topic = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Only what came after the last full verdict.")
+    ] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also read every line again.")] = False,
+    select: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Only this check; may be repeated.")
+    ] = None,
+    exclude: Annotated[
+        list[str] | None, typer.Option(metavar="ID", help="Without this check.")
+    ] = None,
+    list_checks: Annotated[
+        bool, typer.Option("--list", help="List the checks and run none.")
+    ] = False,
+    fail_on: Annotated[
+        str, typer.Option(metavar="fail|warn", help="What makes the exit code 1.")
+    ] = "fail",
+) -> None:
+    """Compare every layer with the one before it, record by record and key by key.
+
+    The end of every partition is fixed first, then everything below is read. Both sides of a
+    boundary come from the systems themselves. Records younger than verify.max_lag may be in
+    flight: they are counted and the verdict is not "complete". What does not answer is unknown,
+    and never rolls up to complete.
+
+    Exit code: 0 nothing wrong, 1 a check failed, 3 something is unknown, 4 nothing answered, 6
+    evidence of loss or of a recreated topic. With -o nagios: 0, 1, 2, 3.
+
+    With several tables the JSON document has them under "tables"; with one it is that table's.
+
+    Examples:
+
+      bictl verify
+      bictl verify --table product --deep
+      bictl verify --quick -o nagios          # what a monitor calls
+      bictl verify --json | jq '.checks[] | select(.state != "ok")'
+    """
+    if quick and deep:
+        raise UsageError("--quick and --deep exclude each other", hint="give one")
+    if fail_on not in ("fail", "warn"):
+        raise UsageError(f"--fail-on takes fail or warn, not {fail_on!r}")
+    level = "quick" if quick else "deep" if deep else "default"
+    with session(context) as here:
+        if list_checks:
+            here.screen.show(_all_checks(level))
+            return
+        reports = _judge(here, table, topic, level, select or (), exclude or ())
+        here.stop.check()
+        code = _show(here, reports)
+    if code == 0 and fail_on == "warn" and any(report.state == "warn" for report in reports):
+        code = 1
+    raise typer.Exit(code)
+
+
+def _judge(
+    here: Session,
+    table: str | None,
+    topic: str | None,
+    level: str,
+    select: Sequence[str],
+    exclude: Sequence[str],
+) -> "list[Report]":
+    from bictl import pipeline
+
+    with here.screen.progress() as on_progress:
+        work = here.work(on_progress)
+        return [
+            pipeline.verify(work, item, level=level, select=select, exclude=exclude)
+            for item in here.tables(table, topic)
+        ]
+
+
+def _show(here: Session, reports: "list[Report]") -> int:
+    """Writes the verdict in the form that was asked for; the exit code."""
+    from bictl.pipeline import worst_code
+    from bictl.verify.present import as_document, nagios_code, nagios_text
+
+    code = worst_code([report.exit_code for report in reports])
+    form = here.screen.format
+    if form == "nagios":
+        here.screen.write(nagios_text(reports).rstrip("\n"))
+        return nagios_code(reports)
+    if form in ("json", "jsonl"):
+        here.screen.show(_document([as_document(report) for report in reports], form, code))
+    elif here.options.quiet and not here.options.output:
+        _complain(here, reports)
+    else:
+        _tables(here, reports)
+    return code
+
+
+def _document(documents: Sequence[dict[str, object]], form: str, code: int) -> View:
+    """One table's document as it is, several under their own key; one a line for jsonl."""
+    schema = "bictl.verify/1"
+    if form == "json" and len(documents) == 1:
+        extra = dict(documents[0])
+        checks = extra.pop("checks")
+        return View(schema=schema, columns=(), rows=checks, rows_key="checks", extra=extra)  # type: ignore[arg-type]
+    return View(
+        schema=schema, columns=(), rows=documents, rows_key="tables", extra={"exit_code": code}
+    )
+
+
+def _complain(here: Session, reports: "list[Report]") -> None:
+    """With -q: silent on success, one error and hint a table otherwise."""
+    for report in reports:
+        if report.exit_code:
+            hints = [item.hint for item in report.boundaries if item.hint]
+            hints += [check.hint for check in report.checks if check.hint]
+            here.screen.error(f"{report.table}: {report.headline}", next(iter(hints), None))
+
+
+def _tables(here: Session, reports: "list[Report]") -> None:
+    """The boundaries, then what is not well; on stderr the sentence where no title stands."""
+    from bictl.verify.present import boundary_rows, check_rows
+
+    several = len(reports) > 1
+    columns = BOUNDARIES if several else BOUNDARIES[1:]
+    for report in reports:
+        here.screen.show(
+            View(
+                schema="bictl.verify/1",
+                columns=columns,
+                rows=boundary_rows(report),
+                title=f"{report.state.value}: {report.headline}",
+            )
+        )
+        wrong = [row for row in check_rows(report) if row["state"] != "ok"]
+        if here.screen.format == "table":
+            if here.options.verbose or wrong:
+                rows = check_rows(report) if here.options.verbose else wrong
+                here.screen.show(View(schema="bictl.verify/1", columns=CHECKS, rows=rows))
+        else:
+            here.screen.say(f"{report.state.value}: {report.headline}")
+        for words in report.acknowledged:
+            here.screen.say(words)
+
+
+def _all_checks(level: str) -> View:
+    from bictl.verify.checks import CHECKS as KNOWN
+
+    rows = [
+        {
+            "id": check.id,
+            "title": check.title,
+            "boundary": check.boundary,
+            "level": check.only or check.level,
+            "grows": check.grows,
+        }
+        for check in KNOWN
+        if check.runs_at(level)
+    ]
+    return View(schema="bictl.verify/1", columns=ALL_CHECKS, rows=rows, rows_key="checks")
+
+
+app = single(verify, cls=VerifyCommand)
