@@ -31,6 +31,7 @@ class Generation:
 
     number: int
     name: str
+    topic: str
 
 
 def generations(objects: "ObjectStore", prefix: str) -> list[Generation]:
@@ -39,8 +40,8 @@ def generations(objects: "ObjectStore", prefix: str) -> list[Generation]:
     for folder in objects.folders(prefix):
         name = folder.removeprefix(f"{prefix}generation=").rstrip("/")
         if folder == generation_prefix(prefix, name):
-            number = _number(objects, prefix, name)
-            found += [] if number is None else [Generation(number, name)]
+            some = _any_manifest(objects, prefix, name)
+            found += [] if some is None else [Generation(some.generation_no, name, some.topic)]
     return sorted(found)
 
 
@@ -53,21 +54,11 @@ def partitions(objects: "ObjectStore", prefix: str, generation: str) -> list[int
     return sorted(int(name) for name in names if name.isascii() and name.isdigit())
 
 
-def newest(
-    objects: "ObjectStore", prefix: str, generation: str, partition: int, *, topic: str = ""
-) -> Manifest | None:
-    """The manifest of a partition's newest batch; ConfigError when it is of another topic."""
-    for name in reversed(names(objects, prefix, generation, partition)):
-        manifest = read_manifest(objects, prefix, name)
-        if manifest is None:
-            continue
-        if topic and manifest.topic != topic:
-            raise ConfigError(
-                f"the prefix {prefix} holds batches of topic {manifest.topic}, not {topic}",
-                hint="give each table a prefix of its own (bictl config show)",
-            )
-        return manifest
-    return None
+def newest(objects: "ObjectStore", prefix: str, generation: str, partition: int) -> Manifest | None:
+    """The manifest of a partition's newest batch; None where nothing is sealed."""
+    wanted = reversed(names(objects, prefix, generation, partition))
+    found = (read_manifest(objects, prefix, name) for name in wanted)
+    return next((manifest for manifest in found if manifest is not None), None)
 
 
 def frontier(objects: "ObjectStore", prefix: str, generation: str, partition: int) -> int | None:
@@ -104,10 +95,20 @@ def next_number(known: Iterable[Generation]) -> int:
     return 1 + max((generation.number for generation in known), default=-1)
 
 
-def _number(objects: "ObjectStore", prefix: str, generation: str) -> int | None:
-    """A generation's number as its batches say; None when it holds none."""
-    for partition in partitions(objects, prefix, generation):
-        manifest = newest(objects, prefix, generation, partition)
-        if manifest is not None:
-            return manifest.generation_no
-    return None
+def check_prefix(known: Iterable[Generation], *, prefix: str, topic: str) -> None:
+    """ConfigError when the prefix holds batches of another topic."""
+    for generation in known:
+        if generation.topic != topic:
+            raise ConfigError(
+                f"the prefix {prefix} holds batches of topic {generation.topic}, not of {topic}",
+                hint="give each table a prefix of its own (bictl config show)",
+            )
+
+
+def _any_manifest(objects: "ObjectStore", prefix: str, generation: str) -> Manifest | None:
+    """The manifest of one of a generation's batches; None when it holds none."""
+    found = (
+        newest(objects, prefix, generation, partition)
+        for partition in partitions(objects, prefix, generation)
+    )
+    return next((manifest for manifest in found if manifest is not None), None)

@@ -24,9 +24,9 @@ def choose_generation(
     if topic.id in by_name:
         return by_name[topic.id]
     if topic.id is not None and (not known or topic.id in accepted):
-        return Generation(next_number(known), topic.id)
+        return Generation(next_number(known), topic.id, topic.name)
     if topic.id is None or _is_number(known[-1].name):
-        return _numbered(known, accepted)
+        return _numbered(topic, known, accepted)
     return None
 
 
@@ -98,12 +98,12 @@ def ack_generation_hint(table: Table, generation: str) -> str:
     )
 
 
-def _numbered(known: Sequence[Generation], accepted: Sequence[str]) -> Generation:
+def _numbered(topic: Topic, known: Sequence[Generation], accepted: Sequence[str]) -> Generation:
     """Where the broker has no ids: the newest number that is known or accepted, else 0."""
     ahead = [name for name in accepted if _is_number(name)]
     newest = max([*(g.number for g in known), *map(int, ahead)], default=0)
     found = [generation for generation in known if generation.number == newest]
-    return found[0] if found else Generation(newest, str(newest))
+    return found[0] if found else Generation(newest, str(newest), topic.name)
 
 
 def _is_number(name: str) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from bictl.errors import BictlError
 from bictl.ingest.acks import Ack, list_acks
 from bictl.ingest.drain import Drain
-from bictl.ingest.frontier import Generation, chain, generations, newest, partitions
+from bictl.ingest.frontier import Generation, chain, check_prefix, generations, newest, partitions
 from bictl.ingest.identity import check_anchors, choose_generation, recreated
 from bictl.ingest.plan import Span, holes, plan
 from bictl.ingest.report import IngestResult, PartitionResult
@@ -103,6 +103,7 @@ def survey(
     """What there is to read, and whether it may be: identity, ends, retention. Writes nothing."""
     topic = reader.describe(table.topic)
     known, acks = generations(objects, table.prefix), list_acks(objects, table.prefix)
+    check_prefix(known, prefix=table.prefix, topic=topic.name)
     generation = choose_generation(topic, known=known, acks=acks)
     if generation is None:
         raise recreated(reader, objects, topic, table=table, last=known[-1])
@@ -137,7 +138,7 @@ class _Meter:
 
 def _frontiers(objects: "ObjectStore", table: Table, generation: Generation) -> dict[int, int]:
     found = {
-        partition: newest(objects, table.prefix, generation.name, partition, topic=table.topic)
+        partition: newest(objects, table.prefix, generation.name, partition)
         for partition in partitions(objects, table.prefix, generation.name)
     }
     return {partition: last.next for partition, last in found.items() if last is not None}
