@@ -56,7 +56,7 @@ def test_eight_processes_at_once_make_one_chain(produce, table, settings, client
     driver = Path(__file__).with_name("one_ingest.py")
     together = [
         subprocess.Popen(
-            [sys.executable, str(driver), str(settings.path), str(40 + 3 * number)],
+            [sys.executable, str(driver), str(settings.path), str(110 + 9 * number)],
             stdout=subprocess.PIPE,
             stdin=subprocess.PIPE,
             text=True,
