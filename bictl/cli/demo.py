@@ -1,16 +1,16 @@
 """bictl demo: the whole pipeline on this machine, with sample data."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bictl.cli import stack
+from bictl.cli import search, stack, verify
 from bictl.cli.app import single
 from bictl.cli.run import run_and_say
 from bictl.cli.session import Session, session
-from bictl.cli.view import Column, View
+from bictl.cli.view import View
 
 if TYPE_CHECKING:
     from bictl.local.publish import Published
@@ -19,21 +19,6 @@ if TYPE_CHECKING:
     from bictl.verify import Report
 
 TABLE = "product"
-HITS = (
-    Column("rank", "", kind="count"),
-    Column("id", kind="text"),
-    Column("name"),
-    Column("vendor_code", "vendor code"),
-    Column("price"),
-    Column("why", "found by"),
-)
-BOUNDARIES = (
-    Column("boundary"),
-    Column("expected", kind="count"),
-    Column("accounted", kind="count"),
-    Column("unit"),
-    Column("state", kind="state"),
-)
 
 
 @dataclass(frozen=True)
@@ -43,13 +28,22 @@ class Question:
     shows: str
     query: str
     where: str | None = None
+    mode: str = "hybrid"
+    limit: int = 3
+
+    @property
+    def typed(self) -> str:
+        """The command that asks it."""
+        words = ["bictl search", f"'{self.query}'", "--active", "-n", str(self.limit)]
+        words += ["--where", f"'{self.where}'"] if self.where else []
+        return " ".join([*words, *(["--mode", self.mode] if self.mode != "hybrid" else [])])
 
 
 def demo(
     context: typer.Context,
     products: Annotated[
         int, typer.Option(metavar="N", min=1, max=1_000_000, help="How many products there are.")
-    ] = 3_000,
+    ] = 5_000,
     changes: Annotated[
         int, typer.Option(metavar="N", min=0, max=100_000, help="How many changes follow.")
     ] = 300,
@@ -146,19 +140,19 @@ def _search(here: Session) -> "list[tuple[Question, SearchResult]]":
     results = [(asked[0], _answer(here, asked[0]))]
     code = next((hit.row["vendor_code"] for hit in results[0][1].hits), None)
     if code:
-        asked.append(Question("an exact vendor code", code))
+        asked.append(Question("an exact vendor code", code, limit=1))
     asked += [
-        Question("by meaning, with a condition", "no electricity at home", "price < 150"),
-        Question("by a Ukrainian word", "насос"),
-        Question("by a German word", "Bohrhammer"),
+        Question("by meaning, with a condition", "charge my phone in a power cut", "price < 60"),
+        Question("by a Ukrainian word", "насос", mode="keyword"),
+        Question("by a German word", "Bohrhammer", mode="keyword"),
     ]
     return results + [(question, _answer(here, question)) for question in asked[1:]]
 
 
 def _answer(here: Session, question: Question) -> "SearchResult":
-    from bictl.search import search
+    from bictl.search import search as find
 
-    return search(
+    return find(
         here.clients.database,
         here.clients.query_encoder,
         table=here.settings.table(TABLE),
@@ -166,25 +160,16 @@ def _answer(here: Session, question: Question) -> "SearchResult":
         query=question.query,
         where=question.where,
         active=True,
-        limit=3,
+        mode=question.mode,
+        limit=question.limit,
     )
 
 
 def _verify(here: Session) -> "Report":
-    from bictl.verify import verify
+    from bictl import pipeline
 
     with here.screen.progress() as on_progress:
-        report = verify(
-            here.clients.reader,
-            here.clients.objects,
-            here.clients.database,
-            table=here.settings.table(TABLE),
-            staging_schema=here.settings.dbt.view_schema,
-            model=here.settings.embedding.model,
-            max_lag=here.settings.verify.max_lag,
-            run=here.run_id,
-            on_progress=on_progress,
-        )
+        report = pipeline.verify(here.work(on_progress), here.settings.table(TABLE))
     here.stop.check()
     return report
 
@@ -197,55 +182,41 @@ def _show(
     report: "Report",
 ) -> None:
     """One document for programs; for people the searches and then the verdict."""
-    from bictl.verify.present import as_document, boundary_rows
+    from bictl.verify.present import as_document
 
-    rows = boundary_rows(report)
-    verdict = View(
+    table = here.settings.table(TABLE)
+    views = [(question, search.view_of(result, table)) for question, result in results]
+    if here.screen.format in ("json", "jsonl"):
+        here.screen.show(_document(published, steps, views, as_document(report)))
+        return
+    if here.screen.format == "table":
+        for question, view in views:
+            here.screen.show(replace(view, title=f"{question.shows}: {question.typed}"))
+    verify.show_tables(here, [report])
+
+
+def _document(
+    published: "Published",
+    steps: Sequence[dict[str, Any]],
+    views: Sequence[tuple[Question, View]],
+    verdict: dict[str, Any],
+) -> View:
+    return View(
         schema="bictl.demo/1",
-        columns=BOUNDARIES,
-        rows=rows,
-        rows_key="boundaries",
-        title=f"bictl verify: {report.headline}",
+        columns=(),
+        rows=steps,
+        rows_key="steps",
         extra={
-            "published": {"first": published.first, "next": published.next},
-            "steps": list(steps),
-            "searches": [_searched(*pair) for pair in results],
-            "verify": as_document(report),
+            "published": {
+                "topic": published.topic,
+                "first": published.first,
+                "next": published.next,
+                "resumed": published.resumed,
+            },
+            "searches": [{**view.extra, "hits": list(view.rows)} for _, view in views],
+            "verify": verdict,
         },
     )
-    if here.screen.format == "table":
-        for question, result in results:
-            here.screen.show(_hits(question, result))
-    here.screen.show(verdict)
-    if here.screen.format != "table":
-        here.screen.say(report.headline)
-
-
-def _hits(question: Question, result: "SearchResult") -> View:
-    where = f" --where '{question.where}'" if question.where else ""
-    searched = _searched(question, result)
-    return View(
-        schema="bictl.search/1",
-        columns=HITS,
-        rows=searched["hits"],
-        title=f"{question.shows}: bictl search '{question.query}' --active{where}",
-    )
-
-
-def _searched(question: Question, result: "SearchResult") -> dict[str, Any]:
-    return {
-        "query": question.query,
-        "where": question.where,
-        "hits": [
-            {
-                "rank": hit.rank,
-                "id": hit.id,
-                **{key: hit.row[key] for key in ("name", "vendor_code", "price")},
-                "why": hit.why,
-            }
-            for hit in result.hits
-        ],
-    }
 
 
 def _next(running: "Stack") -> str:

@@ -1,7 +1,7 @@
 """bictl verify: the verdict on every boundary."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -132,7 +132,7 @@ def _show(here: Session, reports: "list[Report]") -> int:
     elif here.options.quiet and not here.options.output:
         _complain(here, reports)
     else:
-        _tables(here, reports)
+        show_tables(here, reports)
     return code
 
 
@@ -157,18 +157,19 @@ def _complain(here: Session, reports: "list[Report]") -> None:
             here.screen.error(f"{report.table}: {report.headline}", next(iter(hints), None))
 
 
-def _tables(here: Session, reports: "list[Report]") -> None:
+def show_tables(here: Session, reports: "list[Report]") -> None:
     """The boundaries, then what is not well; on stderr the sentence where no title stands."""
     from bictl.verify.present import boundary_rows, check_rows
 
     several = len(reports) > 1
     columns = BOUNDARIES if several else BOUNDARIES[1:]
     for report in reports:
+        rows = boundary_rows(report)
         here.screen.show(
             View(
                 schema="bictl.verify/1",
-                columns=columns,
-                rows=boundary_rows(report),
+                columns=columns if here.screen.format == "tsv" else _used(columns, rows),
+                rows=rows,
                 title=f"{report.state.value}: {report.headline}",
             )
         )
@@ -181,6 +182,16 @@ def _tables(here: Session, reports: "list[Report]") -> None:
             here.screen.say(f"{report.state.value}: {report.headline}")
         for words in report.acknowledged:
             here.screen.say(words)
+
+
+def _used(columns: Sequence[Column], rows: Sequence[dict[str, Any]]) -> list[Column]:
+    """Without the columns that say nothing in any row: where all is well, a table is narrow."""
+    optional = ("missing", "extra", "in_flight", "hint")
+    return [
+        column
+        for column in columns
+        if column.key not in optional or any(row[column.key] for row in rows)
+    ]
 
 
 def _all_checks(level: str) -> View:
