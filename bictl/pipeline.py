@@ -64,7 +64,11 @@ def ingest(
     from bictl.ops.locks import topic_lock
 
     with topic_lock(
-        work.settings.state_dir, table.topic, wait=work.lock_wait, command=f"ingest {table.name}"
+        work.settings.state_dir,
+        table.topic,
+        wait=work.lock_wait,
+        command=f"ingest {table.name}",
+        stop=work.stop,
     ):
         return stage(
             work.clients.reader,
@@ -261,7 +265,9 @@ def _recorded(work: Work, stage: str, *tables: "Table") -> Iterator[None]:
         for name in sorted(names):
             lock = work.clients.new_database(application=f"bictl {command}")
             stack.callback(lock.close)
-            stack.enter_context(stage_lock(lock, stage, name, wait=work.lock_wait, command=command))
+            stack.enter_context(
+                stage_lock(lock, stage, name, wait=work.lock_wait, command=command, stop=work.stop)
+            )
         stack.enter_context(
             recorded(work.clients.database, work.run, command=stage, arguments={"tables": names})
         )

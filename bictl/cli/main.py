@@ -25,6 +25,10 @@ def _run(arguments: list[str]) -> int:
     try:
         result = app(arguments, prog_name="bictl", standalone_mode=False, obj=options)
         return result if isinstance(result, int) else 0
+    except SystemExit as ended:  # click's and rich's own way to end at a closed pipe
+        if _reader_has_gone():
+            _leave_closed_pipe(0)
+        return ended.code if isinstance(ended.code, int) else 1
     except BrokenPipeError:
         _leave_closed_pipe(0)
     except Exception as error:
@@ -99,6 +103,15 @@ def _options_of(arguments: list[str]) -> Options:
 def _flush() -> None:
     sys.stdout.flush()
     sys.stderr.flush()
+
+
+def _reader_has_gone() -> bool:
+    """Whether stdout is a pipe that nobody reads any more."""
+    import select
+
+    poll = select.poll()
+    poll.register(1, 0)
+    return any(events & select.POLLERR for _, events in poll.poll(0))
 
 
 def _leave_closed_pipe(code: int) -> NoReturn:

@@ -169,7 +169,11 @@ class Screen:
     def _console(self, stream: Any) -> "Console":
         from rich.console import Console
 
-        return Console(
+        class OurConsole(Console):
+            def on_broken_pipe(self) -> None:
+                raise BrokenPipeError  # rich would end the process with code 1
+
+        return OurConsole(
             file=stream,
             no_color=None if self._options.color else True,
             highlight=False,

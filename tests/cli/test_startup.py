@@ -7,9 +7,10 @@ import sys
 import pytest
 import typer
 
-from bictl import __version__
+from bictl import __version__, assets
 from bictl.cli.app import COMMANDS
 
+ROOT = assets.path("sql").parent
 HEAVY = {
     "kafka", "boto3", "botocore", "psycopg2", "pgvector", "numpy", "onnx", "onnxruntime",
     "tokenizers", "safetensors", "sentence_transformers", "torch", "transformers", "pydantic",
@@ -37,26 +38,34 @@ def words() -> list[tuple[str, ...]]:
     return found
 
 
-def run(*arguments: str) -> tuple[str, str]:
-    done = subprocess.run(
-        [sys.executable, "-c", PROBE.format(heavy=HEAVY), *arguments],
-        capture_output=True,
-        text=True,
-        stdin=subprocess.DEVNULL,
-        timeout=60,
-        check=False,
-    )
-    return done.stdout, done.stderr.rstrip("\n").rpartition("\n")[2]
+@pytest.fixture
+def run(plain_environment, tmp_path):
+    """`run("ingest", "--help")`: what it printed, and what was loaded."""
+
+    def probe(*arguments: str) -> tuple[str, str]:
+        done = subprocess.run(
+            [sys.executable, "-c", PROBE.format(heavy=HEAVY), *arguments],
+            env=plain_environment,
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            timeout=60,
+            check=False,
+        )
+        return done.stdout, done.stderr.rstrip("\n").rpartition("\n")[2]
+
+    return probe
 
 
 @pytest.mark.parametrize("command", words(), ids=" ".join)
-def test_help_loads_no_service_library(command):
+def test_help_loads_no_service_library(run, command):
     out, verdict = run(*command, "--help")
     assert verdict == "LOADED [] CODE 0"
     assert "Usage: bictl" in out
 
 
-def test_version_loads_no_service_library_and_says_it():
+def test_version_loads_no_service_library_and_says_it(run):
     out, verdict = run("--version")
     assert (out, verdict) == (f"bictl {__version__}\n", "LOADED [] CODE 0")
 
@@ -74,23 +83,23 @@ def test_version_loads_no_service_library_and_says_it():
     ],
     ids=" ".join,
 )
-def test_a_usage_error_exits_2_and_loads_no_service_library(mistake):
+def test_a_usage_error_exits_2_and_loads_no_service_library(run, mistake):
     out, verdict = run(*mistake)
     assert (out, verdict) == ("", "LOADED [] CODE 2")
 
 
 @pytest.mark.parametrize("command", [("config", "show"), ("config", "init", "--stdout")])
-def test_a_command_about_the_configuration_loads_no_service_library(command):
+def test_a_command_about_the_configuration_loads_no_service_library(run, command):
     _, verdict = run(*command)
     assert verdict == "LOADED [] CODE 0"
 
 
-def test_without_arguments_the_help_is_shown():
+def test_without_arguments_the_help_is_shown(run):
     out, verdict = run()
     assert "Usage: bictl" in out
     assert verdict.startswith("LOADED []")
 
 
 def test_modules_do_not_import_each_other_against_the_flow():
-    done = subprocess.run(["lint-imports"], capture_output=True, text=True, check=False)
+    done = subprocess.run(["lint-imports"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
