@@ -1,9 +1,10 @@
 """Objects → Postgres: every listed batch that the ledger does not know, one transaction each."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
+from bictl import assets
 from bictl.bronze.account import Account, LoadResult
 from bictl.bronze.ahead import ahead
 from bictl.bronze.batch import DamagedObject, is_batch, open_batch
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from bictl.settings import Table
 
 _Answer = TypeVar("_Answer")
-LARGE = 20_000  # records after which the planner and the visibility map are brought up to date
+LARGE = 20_000  # records
 
 
 def load(
@@ -51,20 +52,15 @@ def load(
     known = set() if replay else _known(database, table)
     todo = [info for info in listed if (info.key, info.etag) not in known]
     loader = _Loader(objects, database, table=table, run=run, replay=replay)
-    busy: list[ObjectInfo] = []
-    for wait, infos in ((False, todo), (True, busy)):
-        for info, stored in loader.load(infos, wait=wait, stop=stop):
-            if stored is not None and stored.state == "busy":
-                busy.append(info)
-            on_progress(_progress(loader.account, len(todo)))
-    if loader.account.records >= LARGE:
-        database.autocommit(database.named("bronze/analyze", table=table.bronze))
-    result = loader.account.result(
+    account = loader.load(todo, on_progress=on_progress, stop=stop)
+    _tidy(database, table, account.records)
+    whole = replay and only is None and account.settled == len(todo)
+    result = account.result(
         table.name,
         known=len(listed) - len(todo),
         todo=len(todo),
         foreign=foreign,
-        orphans=_orphans(database, table, loader.account.manifests) if replay and not only else (),
+        orphans=_orphans(database, table, account.manifests) if whole else (),
     )
     result.raise_failures()
     return result
@@ -92,13 +88,16 @@ class _Loader:
         self._replay, self._ids = replay, SchemaIds(database)
         self.account = Account()
 
-    def load(
-        self, infos: "list[ObjectInfo]", *, wait: bool, stop: Stop
-    ) -> "Iterator[tuple[ObjectInfo, Stored | None]]":
-        """Each object with what became of it; None when it is damaged."""
-        wanted = (info for info in infos if not stop() and self._is_wanted(info))
-        for info, ready in ahead(self._prepare, wanted):
-            yield info, self._settle(info, ready, wait=wait)
+    def load(self, todo: "list[ObjectInfo]", *, on_progress: OnProgress, stop: Stop) -> Account:
+        """Loads what is free first, then waits for what other loaders are at."""
+        busy: list[ObjectInfo] = []
+        for wait, infos in ((False, todo), (True, busy)):
+            wanted = (info for info in infos if not stop() and self._is_wanted(info))
+            for info, ready in ahead(self._prepare, wanted):
+                if self._settle(info, ready, wait=wait) == "busy":
+                    busy.append(info)
+                on_progress(_progress(self.account, len(todo)))
+        return self.account
 
     def _is_wanted(self, info: "ObjectInfo") -> bool:
         """Whether no other loader has been faster."""
@@ -119,18 +118,17 @@ class _Loader:
             raise DamagedObject(info.key, f"listed, then gone: {gone.message}") from gone
         return prepare(batch)
 
-    def _settle(
-        self, info: "ObjectInfo", ready: "Future[Prepared]", *, wait: bool
-    ) -> Stored | None:
+    def _settle(self, info: "ObjectInfo", ready: "Future[Prepared]", *, wait: bool) -> str:
+        """Into the database and the account; what became of it in a word."""
         try:
             prepared = ready.result()
         except DamagedObject as damaged:
             self.account.damage(damaged)
-            return None
+            return "damaged"
         stored = self._store(prepared, wait=wait)
         if stored.state != "busy":
             self.account.add(info, prepared.batch.manifest, stored)
-        return stored
+        return stored.state
 
     def _store(self, prepared: Prepared, *, wait: bool) -> Stored:
         return _once_more(
@@ -174,6 +172,15 @@ def _list(
 def _known(database: "Database", table: "Table") -> set[tuple[str, str]]:
     query = "select object_key, etag from bictl.object_ledger where kafka_topic = %s"
     return {(str(key), str(etag)) for key, etag in database.rows(query, [table.topic])}
+
+
+def _tidy(database: "Database", table: "Table", records: int) -> None:
+    """Statistics and visibility map after a load that is large, also beside what was there."""
+    if records < LARGE:
+        return
+    believed = database.value(assets.sql("bronze/estimated_rows"), table.bronze.split("."))
+    if believed < records * 10:
+        database.autocommit(database.named("bronze/analyze", table=table.bronze))
 
 
 def _orphans(database: "Database", table: "Table", manifests: Iterable[Manifest]) -> list[str]:

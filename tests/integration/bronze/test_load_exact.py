@@ -1,6 +1,7 @@
 """Every record of the real events arrives whole, whatever its shape."""
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -161,3 +162,17 @@ def test_json_on_several_lines_is_json(bronze):
 
     assert bronze.load().quarantined == 0
     assert bronze.value("select cdc_payload::text from bronze.product_cdc") == '{"a": 1}'
+
+
+def test_a_large_load_brings_the_planner_up_to_date(bronze, monkeypatch):
+    monkeypatch.setattr(sys.modules["bictl.bronze.load"], "LARGE", 100)
+    believed = "select reltuples from pg_class where oid = 'bronze.product_cdc'::regclass"
+    objects, table = bronze.clients.objects, bronze.table
+    seal(objects, table, numbered([(b'{"ID":1}', b"{}")] * 99))
+    bronze.load()
+    assert bronze.value(believed) == -1
+
+    seal(objects, table, numbered([(b'{"ID":1}', b"{}")] * 101, first=99))
+    bronze.load()
+
+    assert bronze.value(believed) == 200

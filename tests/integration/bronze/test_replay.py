@@ -34,6 +34,7 @@ def test_a_replay_that_was_stopped_never_shows_half_an_object(bronze, fixture_re
     stopped = bronze.load(replay=True, on_progress=seen.append, stop=lambda: len(seen) > 3)
 
     assert stopped.left
+    assert stopped.orphans == ()
     assert bronze.contents() == undisturbed
     bronze.load(replay=True)
     assert bronze.contents() == undisturbed
