@@ -74,7 +74,7 @@ def transform(
     """
     _check_models(dbt, tables)
     memory = _Memory(dbt.directory / "tested.json")
-    before = {table.staging: _fingerprint(dbt, database, table) for table in tables}
+    before = {table.staging: fingerprint(dbt, database, table) for table in tables}
     todo = [
         table for table in tables if force or memory.get(table.staging) != before[table.staging]
     ]
@@ -83,16 +83,28 @@ def transform(
         return TransformResult(nodes=(), views={}, unchanged=unchanged)
     on_progress(Progress(stage="transform", done=0, unit="nodes", note="dbt starts"))
     models = [table.staging for table in todo]
-    nodes = dbt.build(models, on_node=_counted(on_progress), stop=stop)
+    nodes = _build(dbt, database, models, on_node=_counted(on_progress), stop=stop)
     if stop():
         return TransformResult(nodes=tuple(nodes), views={}, unchanged=unchanged)
-    if failed := [node for node in nodes if node.state in {"fail", "skipped"}]:
-        database.value("select 1")  # a database that is gone is not the model's fault
-        raise _failure(failed)
     for table in todo:  # as it was before the tests: what came meanwhile is tested next time
         memory.set(table.staging, before[table.staging] | _view(dbt, database, table))
     views = {table.staging: _count(dbt, database, table) for table in todo}
     return TransformResult(nodes=tuple(nodes), views=views, unchanged=unchanged)
+
+
+def _build(
+    dbt: "Dbt", database: "Database", models: list[str], *, on_node: "OnNode", stop: Stop
+) -> "list[Node]":
+    """The nodes, none of which failed; StageFailed otherwise."""
+    try:
+        nodes = dbt.build(models, on_node=on_node, stop=stop)
+        failed = [node for node in nodes if node.state in {"fail", "skipped"}]
+        if failed and not stop():
+            raise _failure(failed)
+    except StageFailed:
+        database.value("select 1")  # Unreachable: a database that is gone is not the model's fault
+        raise
+    return nodes
 
 
 def _check_models(dbt: "Dbt", tables: "Sequence[Table]") -> None:
@@ -125,7 +137,7 @@ def _failure(failed: "list[Node]") -> StageFailed:
     return StageFailed(f"dbt {first.kind} {first.name}: {first.message}{also}", hint=where)
 
 
-def _fingerprint(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, Any]:
+def fingerprint(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, Any]:
     """What the tests' outcome depends on; equal fingerprints need no second run."""
     state = database.dicts(
         database.named("staging/state", table=table.bronze),
@@ -136,7 +148,7 @@ def _fingerprint(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, 
 
 def _view(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, Any]:
     """The view's definition as dbt left it; somebody else's change of it is noticed."""
-    state = _fingerprint(dbt, database, table)
+    state = fingerprint(dbt, database, table)
     return {"view": state["view"]}
 
 

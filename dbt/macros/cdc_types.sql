@@ -76,8 +76,8 @@
     {%- set number = 'decoded.n' ~ column.number -%}
     {%- set iso = 'bronze.decode_iso_timestamptz(' ~ text ~ ')' -%}
     {%- if kind.family == 'decimal' -%}
-        case when {{ number }} between -{{ kind.most }} and {{ kind.most }}
-            then {{ number }}::{{ kind.type }} end
+        (case when {{ number }} between -{{ kind.most }} and {{ kind.most }} then {{ number }} end)
+            ::{{ kind.type }}
     {%- elif kind.family in ['whole', 'float'] -%} bronze.fit_{{ kind.fit }}({{ number }})
     {%- elif kind.family == 'boolean' -%}
         case {{ text }} when 'true' then true when 'false' then false end

@@ -83,7 +83,8 @@ create function bronze.cdc_key_integer(kafka_key jsonb, cdc_payload jsonb, name 
 returns integer language sql immutable parallel safe as $$
     select case jsonb_typeof(bronze.cdc_key(kafka_key, cdc_payload, name)) when 'number' then
         case when bronze.cdc_key(kafka_key, cdc_payload, name)::numeric
-            between -2147483648 and 2147483647
+                between -2147483648 and 2147483647
+            and bronze.cdc_key(kafka_key, cdc_payload, name)::numeric % 1 = 0
         then bronze.cdc_key(kafka_key, cdc_payload, name)::integer end end
 $$;
 
@@ -91,7 +92,8 @@ create function bronze.cdc_key_bigint(kafka_key jsonb, cdc_payload jsonb, name t
 returns bigint language sql immutable parallel safe as $$
     select case jsonb_typeof(bronze.cdc_key(kafka_key, cdc_payload, name)) when 'number' then
         case when bronze.cdc_key(kafka_key, cdc_payload, name)::numeric
-            between -9223372036854775808 and 9223372036854775807
+                between -9223372036854775808 and 9223372036854775807
+            and bronze.cdc_key(kafka_key, cdc_payload, name)::numeric % 1 = 0
         then bronze.cdc_key(kafka_key, cdc_payload, name)::bigint end end
 $$;
 
