@@ -48,6 +48,11 @@ class Child:
             )
         self._stdout = cast(IO[bytes], self._process.stdout)
 
+    @property
+    def pid(self) -> int:
+        """Its process id, which is its group's too."""
+        return self._process.pid
+
     def __enter__(self) -> Self:
         return self
 
