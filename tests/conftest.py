@@ -17,6 +17,7 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from bictl import settings as configured
@@ -24,6 +25,10 @@ from bictl.clients import Clients
 from bictl.local.processes import observe
 from bictl.local.stack import Stack
 from bictl.settings import Settings
+
+# A loaded machine is no failure: pytest-timeout bounds a test that hangs.
+hypothesis.settings.register_profile("bictl", deadline=None)
+hypothesis.settings.load_profile("bictl")
 
 FIXTURES = Path(__file__).parent / "fixtures"
 _STACKS = "TESTS_OF_BICTL"  # the variable that tells the workers where their stacks go

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bictl.doctor import Examination, machine, storage
+from bictl.doctor import Examination, machine, services, storage
 from bictl.doctor.clock import skew
 from bictl.doctor.probe import Answer, Finding, Probe, answers
 from bictl.errors import AccessDenied, NotFound, StageFailed, TimedOut, Unreachable
@@ -261,3 +261,49 @@ def test_a_full_disk_and_a_state_directory_that_will_be_made(tmp_path, monkeypat
         usage = SimpleNamespace(free=free)
         monkeypatch.setattr("shutil.disk_usage", lambda path, found=usage: found)
         assert look(machine.machine(clients))[1].state == state
+
+
+def answering(*row) -> SimpleNamespace:
+    """A database that gives one row."""
+    return SimpleNamespace(rows=lambda query, parameters=(): [row])
+
+
+@pytest.mark.parametrize(
+    ("row", "state", "words"),
+    [
+        (("18.4", 180004, "UTF8", False), "ok", "Postgres 18.4"),
+        (("16.0", 160000, "UTF8", False), "ok", "Postgres 16.0"),
+        (("15.9", 150009, "UTF8", False), "fail", "Postgres 15.9"),
+        (("17.1", 170001, "SQL_ASCII", False), "fail", "SQL_ASCII"),
+        (("17.1", 170001, "UTF8", True), "warn", "read only"),
+    ],
+)
+def test_the_server_must_be_new_enough_and_hold_every_text(row, state, words):
+    found = services._server(answering(*row))
+    assert found.state == state
+    assert words in found.detail
+    assert (found.hint is None) == (state == "ok")
+
+
+@pytest.mark.parametrize(
+    ("installed", "available", "state"),
+    [
+        ("0.8.5", "0.8.5", "ok"),
+        ("0.8.4", "0.8.5", "ok"),
+        ("0.10.0", "0.10.0", "ok"),
+        (None, "0.8.5", "ok"),
+        ("0.8.3", "0.8.5", "warn"),
+        ("0.5.1", None, "warn"),
+        (None, "0.7.0", "warn"),
+        (None, None, "fail"),
+    ],
+)
+def test_pgvector_must_be_there_and_should_be_new_enough(installed, available, state):
+    assert services._vector(answering(installed, available)).state == state
+
+
+def test_a_broker_without_topic_ids_is_a_warning_that_says_what_is_lost():
+    topic = SimpleNamespace(id=None, partitions=(0,))
+    found = services._topic(SimpleNamespace(describe=lambda name: topic), "t")
+    assert found.state == "warn"
+    assert "by its last sealed record" in found.detail
