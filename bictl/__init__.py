@@ -19,6 +19,7 @@ Data flows top to bottom through this listing:
     verify        across every boundary
     pipeline      the stages in order, for every table
     — around it —
+    doctor        what the promises depend on, probed
     local/        the embedded services and the demo's data
     cli/          one small file a command; render alone knows rich
 """

@@ -21,11 +21,11 @@ COLUMNS = (
     Column("state"),
     Column("task"),
     Column("task_state", "task state"),
-    Column("worker"),
     Column("mode"),
     Column("position"),
     Column("at", "source's time", kind="time"),
-    Column("reason"),
+    Column("reason", wide=True),  # said on stderr as well, for every connector that is not well
+    Column("worker", wide=True),
     Column("kind", wide=True),
     Column("plugin", wide=True),
     Column("error", wide=True),

@@ -54,12 +54,12 @@ def _passwords(settings: "Settings") -> Answer:
 def model(clients: "Clients") -> Generator[Probe, None, None]:
     """The packaged model's files, hashed whole."""
     name = clients.settings.embedding.model
-    yield Probe(name, lambda: _model(name))
+    yield Probe("files", lambda: _model(name))
 
 
 def _model(name: str) -> Answer:
     if name != model_files.MODEL:
-        return Answer("skipped", "not the packaged model: its own files are not pinned")
+        return Answer("skipped", f"{name} is not the packaged model: its files are not pinned")
     folder = model_files.verified(*model_files.PINNED)
     return Answer("ok", f"{len(model_files.PINNED)} files with the pinned sha256 in {folder}")
 
