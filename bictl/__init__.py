@@ -3,6 +3,7 @@
 Data flows top to bottom through this listing:
 
     errors        one exception root, exit codes, hints
+    inert         text that a terminal shows and never obeys
     assets        where sql/, dbt/ and infra/ are, in a checkout and in a wheel
     settings      defaults < file < environment < flags, with provenance
     records       the frozen values that cross stages

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options
-from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv, inert
+from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv
+from bictl.inert import inert
 from bictl.records import OnProgress, Progress, no_progress
 
 if TYPE_CHECKING:

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from bictl.inert import inert
+
 Kind = Literal["text", "count", "bytes", "seconds", "time", "state"]
 
 
@@ -52,29 +54,6 @@ def as_jsonl(view: View) -> list[str]:
 def as_tsv(view: View) -> list[str]:
     """One line a row, tabs between the cells, nothing cut."""
     return ["\t".join(_cell(row.get(column.key)) for column in view.columns) for row in view.rows]
-
-
-def inert(text: str) -> str:
-    """The text with everything that a terminal might obey shown as an escape: CWE-150."""
-    return "".join(_shown(char) if _obeyed(char) else char for char in text)
-
-
-def _obeyed(char: str) -> bool:
-    code = ord(char)
-    return (
-        code < 0x20
-        or 0x7F <= code < 0xA0
-        or code in {0x061C, 0x200E, 0x200F, 0x2028, 0x2029, 0xFEFF}
-        or 0x202A <= code <= 0x202E
-        or 0x2066 <= code <= 0x2069
-        or 0xD800 <= code <= 0xDFFF
-    )
-
-
-def _shown(char: str) -> str:
-    named = {"\n": "\\n", "\r": "\\r", "\t": "\\t"}
-    code = ord(char)
-    return named.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
 
 
 def _cell(value: Any) -> str:

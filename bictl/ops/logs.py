@@ -6,17 +6,12 @@ import sys
 from datetime import UTC, datetime
 from typing import TextIO
 
+from bictl.inert import inert
 from bictl.settings.redact import redact
 
 _NOISY = ("kafka", "boto3", "botocore", "s3transfer", "urllib3", "asyncio", "sentence_transformers")
 _OWN = (logging.WARNING, logging.INFO, logging.DEBUG)
 _VENDOR = (logging.CRITICAL, logging.WARNING, logging.DEBUG)
-# What a terminal would obey: C0 (but not the tab), DEL, C1, bidi marks, line separators. CWE-150.
-_OBEYED = [
-    *range(0x00, 0x09), *range(0x0A, 0x20), *range(0x7F, 0xA0), 0x200E, 0x200F, 0x2028, 0x2029,
-    *range(0x202A, 0x202F), *range(0x2066, 0x206A), *range(0xD800, 0xE000),
-]  # fmt: skip
-_INERT = {code: f"\\u{code:04x}" for code in _OBEYED} | {0x0A: "\\n", 0x0D: "\\r", 0x1B: "\\x1b"}
 
 
 def set_up_logs(
@@ -81,11 +76,6 @@ class _JsonFormatter(_Formatter):
         if trace := self._trace(record):
             document["trace"] = trace
         return json.dumps(document, ensure_ascii=True)
-
-
-def inert(text: str) -> str:
-    """The text with everything that a terminal might obey shown as an escape."""
-    return text.translate(_INERT)
 
 
 def _utc(seconds: float) -> str:

@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv, inert
+from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv
+from bictl.inert import inert
 
 VIEW = View(
     schema="bictl.example/1",
