@@ -145,10 +145,12 @@ class Screen:
         )
         tasks: dict[str, Any] = {}
         started: dict[str, float] = {}
+        first = bars.add_task("connecting", total=None, rate="", note="")
 
         def on_progress(progress: Progress) -> None:
             self._latest = progress
             name = progress.stage
+            bars.update(first, visible=False)
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=progress.total, rate="", note="")
                 started[name] = time.monotonic()
