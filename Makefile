@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps
 
-.PHONY: demo test test-jvm sweep lint bench lock clean
+.PHONY: demo test test-jvm sweep lint bench docs lock clean
 
 demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
 	@$(BIN)/bictl demo $(ARGS)
@@ -28,6 +28,9 @@ lint: $(VENV)/full
 bench: $(VENV)/full  ## every figure of the README, measured on this machine
 	@for name in $(BENCHES); do echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done
 BENCHES ?= startup search ingest memory load pipeline_ratio staging embed vectors verify end_to_end
+
+docs: $(VENV)/full  ## docs/commands.md from the commands' own help
+	$(BIN)/python docs/commands.py > docs/commands.md
 
 lock: $(VENV)/uv  ## resolves the locks again
 	printf "torch ; sys_platform == 'never'\nsentence-transformers ; sys_platform == 'never'\n" > $(VENV)/overrides.txt
