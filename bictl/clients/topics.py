@@ -1,5 +1,6 @@
 """Kafka, read only: topics, ends of partitions, records at read_committed without a group."""
 
+import math
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _NO_ID = "00000000-0000-0000-0000-000000000000"
 _UNKNOWN_TOPIC = 3  # https://kafka.apache.org/protocol#protocol_error_codes
 _EARLIEST, _LATEST = -2, -1  # ListOffsets' own timestamps
 _WAIT_MS = 200  # how long one poll waits, so that a stop is seen soon
+_COMMIT = 5.0  # seconds: a cluster's first commit waits for its coordinator to be made
 _PAUSE = 0.2  # seconds between two tries of a question
 _NOTHING_KNOWN: Mapping[int, int] = MappingProxyType({})
 
@@ -153,7 +155,6 @@ class TopicReader:
 
     def commit(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
         """Commits positions for other people's lag monitors; bictl never reads them back."""
-        import kafka.errors
         from kafka import TopicPartition
         from kafka.structs import OffsetAndMetadata
 
@@ -162,11 +163,11 @@ class TopicReader:
             for part, position in positions.items()
         }
         doing = f"commit the positions of group {group}"
-        with kafka_errors(f"{doing} at {self._where}"):
-            answers = self._admin.alter_group_offsets(group, offsets)
-            for answer in answers.values():
-                if answer is not kafka.errors.NoError:
-                    raise answer
+        answers = self._ask(
+            doing, lambda: self._admin.alter_group_offsets(group, offsets), patience=_COMMIT
+        )
+        for answer in answers.values():
+            self._raise_code(answer.errno, doing)
 
     @property
     def _where(self) -> str:
@@ -179,9 +180,10 @@ class TopicReader:
         )
         return str(answer or "")
 
-    def _ask(self, doing: str, question: Callable[[], _T]) -> _T:
-        """The answer; a broker that asks to come again is asked again until the timeout."""
-        deadline = time.monotonic() + self._timeout
+    def _ask(self, doing: str, question: Callable[[], _T], *, patience: float = math.inf) -> _T:
+        """The answer; a broker that asks to come again is asked again, for `patience` seconds or
+        until the timeout."""
+        deadline = time.monotonic() + min(patience, self._timeout)
         while True:
             try:
                 with kafka_errors(f"{doing} at {self._where}"):

@@ -1,0 +1,168 @@
+"""A real Apache Kafka for the tests: one KRaft broker from Maven Central, on free ports.
+
+The jars are fetched once into a cache outside of the checkout ($XDG_CACHE_HOME, else ~/.cache).
+"""
+
+import ctypes
+import fcntl
+import hashlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+from bictl import assets
+
+POM = assets.path("infra", "jvm", "pom.xml")
+_STARTED = "Kafka Server started (kafka.server.KafkaRaftServer)"
+_PARENT_DIES = 1  # PR_SET_PDEATHSIG: the broker ends with the tests, also when these are killed
+_PROPERTIES = """
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:{controller}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=PLAINTEXT
+log.dirs={directory}/data
+default.replication.factor=1
+offsets.topic.replication.factor=1
+offsets.topic.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+transaction.state.log.num.partitions=1
+group.initial.rebalance.delay.ms=0
+num.network.threads=2
+num.io.threads=2
+log.cleaner.backoff.ms=500
+log.retention.check.interval.ms=1000
+log.segment.delete.delay.ms=1000
+auto.create.topics.enable=true
+"""
+_LOGGING = """
+log4j.rootLogger=INFO, stdout
+log4j.appender.stdout=org.apache.log4j.ConsoleAppender
+log4j.appender.stdout.layout=org.apache.log4j.PatternLayout
+log4j.appender.stdout.layout.ConversionPattern=[%d] %p %m (%c)%n
+"""
+
+
+class Broker:
+    """One broker with its data in `directory`."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory, self.port = directory, _free_port()
+        self.address = f"127.0.0.1:{self.port}"
+        self._log = directory / "kafka.log"
+        self._process: subprocess.Popen | None = None
+        properties = _PROPERTIES.format(
+            port=self.port, controller=_free_port(), directory=directory
+        )
+        (directory / "server.properties").write_text(properties)
+        (directory / "log4j.properties").write_text(_LOGGING)
+        self._java = [
+            java(),
+            "-Xmx512m",
+            "-Xms256m",
+            "-XX:+UseSerialGC",
+            "-XX:TieredStopAtLevel=1",
+            f"-Dlog4j.configuration=file:{directory}/log4j.properties",
+            "-cp",
+            f"{libraries()}/*",
+        ]
+
+    def start(self) -> None:
+        """Starts it, and waits until it serves."""
+        configuration = str(self.directory / "server.properties")
+        if not (self.directory / "data" / "meta.properties").exists():
+            self._format(configuration)
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", configuration],
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+                start_new_session=True,
+                preexec_fn=_end_with_parent,  # noqa: PLW1509
+            )
+        deadline = time.monotonic() + 90
+        while _STARTED not in self._log.read_text(errors="replace"):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError(f"Kafka did not start:\n{self._log.read_text()[-3000:]}")
+            time.sleep(0.1)
+
+    def kill(self) -> None:
+        """Ends it as a crash would."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def _format(self, configuration: str) -> None:
+        subprocess.run(
+            [
+                *self._java,
+                "kafka.tools.StorageTool",
+                "format",
+                "-t",
+                "MkU3OEVBNTcwNTJENDM2Qk",
+                "-c",
+                configuration,
+            ],
+            check=True,
+            capture_output=True,
+            timeout=60,
+        )
+
+
+def java() -> str:
+    """Java's path; a clear failure where there is none."""
+    home = os.environ.get("JAVA_HOME")
+    found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
+    if found is None:
+        raise RuntimeError("these tests need Java 17 or newer: install it, or set JAVA_HOME")
+    return found
+
+
+def libraries() -> Path:
+    """The folder of Kafka's jars, fetched by Maven when it is not in the cache yet."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bictl"
+    version = hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
+    kept = cache / f"kafka-{version}"
+    cache.mkdir(parents=True, exist_ok=True)
+    with (cache / "kafka.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not kept.is_dir():
+            _fetch(kept)
+    return kept / "libs"
+
+
+def _fetch(kept: Path) -> None:
+    maven = shutil.which("mvn")
+    if maven is None:
+        raise RuntimeError("these tests need Maven (mvn) to fetch Apache Kafka: install it")
+    fresh = kept.with_suffix(f".{os.getpid()}")
+    done = subprocess.run(
+        [maven, "-B", "-q", "-f", str(POM), f"-Ddist={fresh}", "generate-resources"],
+        capture_output=True,
+        text=True,
+        timeout=240,
+        check=False,
+    )
+    if done.returncode:
+        shutil.rmtree(fresh, ignore_errors=True)
+        raise RuntimeError(f"Maven could not fetch Apache Kafka:\n{done.stdout}{done.stderr}")
+    fresh.rename(kept)
+
+
+def _free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        return int(taken.getsockname()[1])
+
+
+def _end_with_parent() -> None:
+    ctypes.CDLL(None).prctl(_PARENT_DIES, signal.SIGKILL)
