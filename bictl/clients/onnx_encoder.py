@@ -79,6 +79,7 @@ class OnnxEncoder:
 
     @cached_property
     def _session(self) -> Any:
+        os.environ["ORT_DISABLE_TELEMETRY"] = "1"  # 1.32 reports to its makers from its import on
         import onnxruntime
 
         from bictl.clients.onnx_graph import Graph
