@@ -64,9 +64,9 @@ class Session:
             return [self.settings.table_of_topic(topic)]
         return [self.settings.table(table)] if table else list(self.settings.tables.values())
 
-    def one_table(self, table: str | None) -> "Table":
+    def one_table(self, table: str | None, topic: str | None = None) -> "Table":
         """The table that a command is about, where it can be only one."""
-        found = self.tables(table)
+        found = self.tables(table, topic)
         if len(found) > 1:
             names = ", ".join(item.name for item in found)
             raise UsageError(f"there are several tables: {names}", hint="name one with --table")

@@ -5,6 +5,7 @@ ingest sees it without Postgres and nobody can change it afterwards.
 """
 
 import json
+import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
 
 FORMAT = "bictl.ack/1"
+_RANGE = re.compile(r"(\d{1,10}):\[(\d{1,19}),(\d{1,19})\)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,10 +54,16 @@ class Ack:
         return f"{folder}partition={self.range.partition:05d}/{span}.json"
 
 
+def parse_range(text: str) -> Range:
+    """The range behind `0:[115,61443)`; UsageError for anything else."""
+    found = _RANGE.fullmatch(text.strip())
+    if found is None or int(found[2]) >= int(found[3]):
+        raise UsageError(f"{text!r} is not a range of offsets", hint="write it as 0:[115,61443)")
+    return Range(int(found[1]), int(found[2]), int(found[3]))
+
+
 def range_ack(lost: Range, *, generation: str, reason: str, person: str) -> Ack:
-    """The acknowledgement of offsets; UsageError when the range holds none."""
-    if not 0 <= lost.first < lost.next:
-        raise UsageError(f"the range {lost} holds no offset", hint="write it as 0:[10,20)")
+    """The acknowledgement of offsets."""
     return Ack(
         kind="range",
         generation=generation,

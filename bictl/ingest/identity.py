@@ -1,5 +1,6 @@
 """Which generation a topic's records belong to: decided before reading, asked before each seal."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -10,6 +11,8 @@ from bictl.ingest.frontier import Generation, frontier, next_number, partitions
 from bictl.records import Range, Topic
 from bictl.settings import Table
 
+_LIFE = re.compile(r"(.{36})-(\d{1,9})")  # a UUID, and how often its log began anew
+
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
@@ -18,16 +21,28 @@ if TYPE_CHECKING:
 def choose_generation(
     topic: Topic, *, known: Sequence[Generation], acks: Sequence[Ack]
 ) -> Generation | None:
-    """The generation of the topic as it is now; None when it is new and nobody accepted it."""
+    """The generation of the topic as it is now; None when it is new and nobody accepted it.
+
+    A generation has the topic's id as its name: `<id>-1` and so on when a person accepted that the
+    log of the same topic began anew, a number from 0 on where the broker has no ids.
+    """
     accepted = [ack.generation for ack in acks if ack.kind == "generation"]
-    by_name = {generation.name: generation for generation in known}
-    if topic.id in by_name:
-        return by_name[topic.id]
-    if topic.id is not None and (not known or topic.id in accepted):
-        return Generation(next_number(known), topic.id, topic.name)
-    if topic.id is None or _is_number(known[-1].name):
+    if topic.id is None or (known and _is_number(known[-1].name) and topic.id not in accepted):
         return _numbered(topic, known, accepted)
-    return None
+    by_name = {generation.name: generation for generation in known}
+    lives = [name for name in (*by_name, *accepted) if _life(name, topic.id) is not None]
+    if not lives and known:
+        return None
+    newest = max(lives, key=lambda name: _life(name, str(topic.id)) or 0, default=topic.id)
+    return by_name.get(newest) or Generation(next_number(known), newest, topic.name)
+
+
+def next_name(generation: Generation) -> str:
+    """What a person accepts when the log of a generation's topic began anew."""
+    if _is_number(generation.name):
+        return str(generation.number + 1)
+    found = _LIFE.fullmatch(generation.name)
+    return f"{found[1]}-{int(found[2]) + 1}" if found else f"{generation.name}-1"
 
 
 def recreated(
@@ -67,7 +82,7 @@ def check_anchors(
             raise TopicRecreated(
                 f"{table.topic} is not the topic that was read: another record stands at"
                 f" {partition}:{sealed.offset}, the last one before the frontier {position}",
-                hint=ack_generation_hint(table, str(generation.number + 1)),
+                hint=ack_generation_hint(table, next_name(generation)),
             )
 
 
@@ -104,6 +119,14 @@ def _numbered(topic: Topic, known: Sequence[Generation], accepted: Sequence[str]
     newest = max([*(g.number for g in known), *map(int, ahead)], default=0)
     found = [generation for generation in known if generation.number == newest]
     return found[0] if found else Generation(newest, str(newest), topic.name)
+
+
+def _life(name: str, topic_id: str) -> int | None:
+    """How often the log of the topic had begun anew; None for a generation of another topic."""
+    if name == topic_id:
+        return 0
+    found = _LIFE.fullmatch(name)
+    return int(found[2]) if found and found[1] == topic_id else None
 
 
 def _is_number(name: str) -> bool:

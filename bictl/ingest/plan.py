@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from bictl.errors import EndBelowFrontier, RetentionPassed, TopicRecreated
 from bictl.ingest.acks import Ack, acked_ranges, without
-from bictl.ingest.identity import ack_generation_hint, in_words
+from bictl.ingest.identity import ack_generation_hint, in_words, next_name
 from bictl.records import Manifest, Range
 from bictl.settings import Table
 
@@ -50,9 +50,9 @@ def plan(
     if gone:
         raise TopicRecreated(
             f"{table.topic} has {len(offsets)} partitions; partitions {gone} were read before",
-            hint=ack_generation_hint(table, "ID"),
+            hint=ack_generation_hint(table, next_name(generation)),
         )
-    _check_ends(offsets, frontiers, table)
+    _check_ends(offsets, frontiers, generation, table)
     _check_starts(offsets, frontiers, acks, generation, table)
     return [
         Span(
@@ -92,7 +92,10 @@ def holes(
 
 
 def _check_ends(
-    offsets: Mapping[int, "Offsets"], frontiers: Mapping[int, int], table: Table
+    offsets: Mapping[int, "Offsets"],
+    frontiers: Mapping[int, int],
+    generation: "Generation",
+    table: Table,
 ) -> None:
     short = [
         Range(partition, offsets[partition].high, frontier)
@@ -103,8 +106,8 @@ def _check_ends(
         raise EndBelowFrontier(
             f"{table.topic} ends before what was read: {in_words(short)} are sealed, and are not in"
             " Kafka any more",
-            hint="was the topic recreated or restored, or truncated by an unclean election? "
-            f"bictl verify --table {table.name}; {ack_generation_hint(table, 'ID')}",
+            hint="the topic was restored or recreated, or an unclean election truncated it;"
+            f" {ack_generation_hint(table, next_name(generation))}",
         )
 
 

@@ -5,7 +5,7 @@ import pytest
 from bictl.clients.topics import Offsets
 from bictl.errors import EndBelowFrontier, RetentionPassed, TopicRecreated, UsageError
 from bictl.ingest import Generation, range_ack
-from bictl.ingest.acks import without
+from bictl.ingest.acks import parse_range, without
 from bictl.ingest.plan import holes, plan
 from bictl.records import Manifest, Range
 from bictl.settings import Table
@@ -124,6 +124,13 @@ def test_taking_ranges_out_of_a_range():
     ]
 
 
-def test_an_empty_range_cannot_be_acknowledged():
-    with pytest.raises(UsageError):
-        ack(Range(0, 5, 5))
+@pytest.mark.parametrize(
+    "text", ["0:[5,5)", "0:[6,5)", "5,6", "0:[1,2]", "0:[-1,2)", "", "0:[1,2)x"]
+)
+def test_what_is_no_range_is_refused(text):
+    with pytest.raises(UsageError, match="is not a range"):
+        parse_range(text)
+
+
+def test_a_range_is_written_as_it_is_read():
+    assert str(parse_range(" 3:[115,61443) ")) == "3:[115,61443)"
