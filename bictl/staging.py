@@ -26,6 +26,7 @@ class TransformResult:
     nodes: "tuple[Node, ...]"
     views: dict[str, int]
     unchanged: tuple[str, ...] = ()
+    stopped: bool = False
 
     exit_code: int = 0
 
@@ -47,7 +48,12 @@ class TransformResult:
     @property
     def summary(self) -> str:
         """One line for a person."""
-        built = [f"{name} has {count:,} rows" for name, count in self.views.items()]
+        if self.stopped:
+            return f"stopped after {len(self.nodes)} nodes: what they did stays, nothing is noted"
+        built = [
+            f"{name} has {count:,} {'row' if count == 1 else 'rows'}"
+            for name, count in self.views.items()
+        ]
         tests = sum(node.kind == "test" for node in self.nodes)
         warned = [node.name for node in self.nodes if node.state == "warn"]
         parts = [*built, f"{tests} tests passed"] if self.nodes else []
@@ -85,7 +91,7 @@ def transform(
     models = [table.staging for table in todo]
     nodes = _build(dbt, database, models, on_node=_counted(on_progress), stop=stop)
     if stop():
-        return TransformResult(nodes=tuple(nodes), views={}, unchanged=unchanged)
+        return TransformResult(nodes=tuple(nodes), views={}, unchanged=unchanged, stopped=True)
     for table in todo:  # as it was before the tests: what came meanwhile is tested next time
         memory.set(table.staging, before[table.staging] | _view(dbt, database, table))
     views = {table.staging: _count(dbt, database, table) for table in todo}

@@ -25,7 +25,8 @@ from bictl.errors import ConfigError, MissingDependency, StageFailed
 from bictl.records import Stop, never_stop
 
 _PASSWORD = "DBT_ENV_SECRET_BICTL_PASSWORD"  # noqa: S105 - dbt masks values of this prefix
-_STATES = {"success": "ok", "pass": "ok", "warn": "warn", "skipped": "skipped"}
+_LOOK = 0.1  # seconds between two looks at a lock that another process holds
+_STATES = {"success": "ok", "pass": "ok", "no-op": "ok", "warn": "warn", "skipped": "skipped"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,20 +94,20 @@ class Dbt:
         _versions()
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         errors = self.directory / "stderr.log"
-        with (
-            self._alone(stop),
-            Child(
+        report = _Report(self.directory / "target", on_node)
+        with self._alone(stop) as alone:
+            if not alone:
+                return []
+            with Child(
                 self._command(models),
                 environment=self._environment(),
                 directory=self.directory,
                 errors=errors,
-            ) as child,
-        ):
-            report = _Report(self.directory / "target", on_node)
-            for line in child.lines(stop=stop, timeout=timeout):
-                report.read(line)
-            if not stop():
-                report.check(child.wait(), errors)
+            ) as child:
+                for line in child.lines(stop=stop, timeout=timeout):
+                    report.read(line)
+                if not stop():
+                    report.check(child.wait(), errors)
         return report.nodes
 
     def _command(self, models: Sequence[str]) -> list[str]:
@@ -115,7 +116,7 @@ class Dbt:
         start = "from dbt.cli.main import cli; cli()"
         return [
             *(sys.executable, "-P", "-c", start),
-            *("--log-format", "json", "--no-use-colors", "--log-level-file", "none"),
+            *("--log-format", "json", "--no-use-colors", "--log-level-file", "info"),
             *("--no-send-anonymous-usage-stats", "--cache-selected-only"),
             *("build", "--project-dir", str(self.project_dir)),
             *("--profiles-dir", str(self.directory), "--profile", "bictl", "--target", "bictl"),
@@ -155,17 +156,15 @@ class Dbt:
         }
 
     @contextlib.contextmanager
-    def _alone(self, stop: Stop) -> Iterator[None]:
-        """Two dbt processes must not share a target directory; the kernel frees the lock."""
+    def _alone(self, stop: Stop) -> Iterator[bool]:
+        """Waits until no other dbt works in the target directory; False when asked to stop."""
         with (self.directory / "lock").open("w") as lock:
             while not stop():
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                except BlockingIOError:
-                    time.sleep(0.1)
-                else:
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it
                     break
-            yield
+                time.sleep(_LOOK)
+            yield not stop()
 
     def _identity(self) -> str:
         """Projects and databases with target directories of their own: dbt parses everything anew
@@ -178,7 +177,8 @@ class Dbt:
     def _files(self) -> Iterator[Path]:
         for path in self.project_dir.rglob("*"):
             inside = path.relative_to(self.project_dir).parts
-            if inside[0] not in {"target", "logs"} and path.is_file():
+            hidden = any(part.startswith(".") for part in inside)
+            if not hidden and inside[0] not in {"target", "logs"} and path.is_file():
                 yield path
 
 
@@ -214,7 +214,8 @@ class _Report:
             if code < 0:
                 said = f"dbt was killed by signal {-code}"
             raise StageFailed(
-                f"dbt failed: {_flat(said)}", hint=f"dbt's own words are in {errors.parent}"
+                f"dbt failed: {_flat(said)}",
+                hint=f"dbt's own words are in {errors.parent / 'logs' / 'dbt.log'} and {errors}",
             )
 
     def _node(self, data: dict[str, Any]) -> None:

@@ -297,9 +297,3 @@ language sql immutable parallel safe as $$
     select case when octet_length(encoded) % 4 = 0 and encoded ~ '^[A-Za-z0-9+/]*={0,2}$'
         then decode(encoded, 'base64') end
 $$;
-
-create function bronze.decode_hex(encoded text) returns bytea
-language sql immutable parallel safe as $$
-    select case when octet_length(encoded) % 2 = 0 and encoded ~ '^[0-9A-Fa-f]*$'
-        then decode(encoded, 'hex') end
-$$;

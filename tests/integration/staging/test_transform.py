@@ -77,7 +77,7 @@ def test_a_run_builds_the_view_tests_it_and_leaves_the_project_alone(stage, even
         *[("test", "ok")] * 4,
     ]
     assert result.views == {"stg_product": 1}
-    assert result.summary == "stg_product has 1 rows, 4 tests passed"
+    assert result.summary == "stg_product has 1 row, 4 tests passed"
     assert stage.names() == {1: "a"}
     assert (stage.steps[-1].done, stage.steps[-1].total) == (5, 5)
     assert listing(assets.path("dbt")) == before
@@ -379,6 +379,6 @@ def test_the_command_tells_it_as_json_and_then_has_nothing_to_do(stage, cli, eve
     document = json.loads(first.stdout)
     assert (first.exit_code, document["schema"]) == (0, "bictl.transform/1")
     assert next(row["node"] for row in document["rows"]) == "stg_product"
-    assert "stg_product has 1 rows, 4 tests passed" in first.stderr
+    assert "stg_product has 1 row, 4 tests passed" in first.stderr
     assert (second.exit_code, second.stdout) == (0, "")
     assert "nothing to do" in second.stderr
