@@ -89,17 +89,15 @@ def search(
     """
     asked = check(query, mode=mode, limit=limit)
     awakening = Awakening(open_encoder, asked.text) if asked.by_meaning else None
-    place = _Place(database, table, staging_schema)
-    condition = place.condition(where, active)
-    model = place.model()
-    vector = None if awakening is None else awakening.vector(made_by=model, table=table)
-    ask = _Ask(place, asked, condition, vector)
     with database.transaction(read_only=True):
-        database.rows(
-            assets.sql("search/settings"),
-            {"neighbours": _MAX_NEIGHBOURS if limit > 100 else 200, "timeout": f"{timeout}s"},
-        )
-        hits, exact = ask.hits()
+        neighbours = _MAX_NEIGHBOURS if limit > 100 else _FILTERED
+        limits = {"neighbours": neighbours, "timeout": f"{max(1, round(timeout * 1000))}ms"}
+        database.rows(assets.sql("search/settings"), limits)
+        place = _Place(database, table, staging_schema)
+        condition = place.condition(where, active)
+        model = place.model()
+        vector = None if awakening is None else awakening.vector(made_by=model, table=table)
+        hits, exact = _Ask(place, asked, condition, vector).hits()
     return SearchResult(
         table=table.name,
         query=asked.text,

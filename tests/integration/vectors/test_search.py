@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bictl.errors import NotFound, StageFailed, UsageError
+from bictl.errors import NotFound, StageFailed, TimedOut, UsageError
 from bictl.search import parse
 
 PRODUCTS = [
@@ -177,6 +177,32 @@ def test_without_a_view_the_next_command_is_named(full):
     with pytest.raises(NotFound, match="nowhere") as caught:
         gone.search("pump")
     assert caught.value.hint == "bictl transform --table product"
+
+
+def test_a_table_that_is_locked_ends_the_search_in_time(full, clients):
+    with clients.new_database() as other, other.transaction():
+        other.execute("lock table analytics_features.product_embeddings")
+        with pytest.raises(TimedOut):
+            full.search("pump", timeout=0.3)
+    assert full.search("pump", timeout=60).hits
+
+
+def test_a_reader_needs_no_more_than_reading(full, settings):
+    reader = f"r{settings.postgres.dbname}"
+    full.run(f"create role {reader} nologin")
+    full.run(f"grant {reader} to current_user with set true")
+    full.run(f"grant usage on schema staging_staging, analytics_features to {reader}")
+    full.run(
+        f"grant select on all tables in schema staging_staging, analytics_features to {reader}"
+    )
+    try:
+        full.run(f"set role {reader}")
+        assert full.ids("pump", where="price < 20")
+        full.run("reset role")
+    finally:
+        full.database.close()
+        full.run(f"drop owned by {reader}")
+        full.run(f"drop role {reader}")
 
 
 def test_an_unknown_column_names_the_nearest(full):
