@@ -19,64 +19,94 @@ STAGING_COLUMNS = ("cdc_operation", "ingested_at", "source_timestamp")
 EMBEDDING_COLUMNS = ("embedding", "content_hash", "model")
 
 
-def read_staging_keys(database: "Database", table: "Table", staging: str) -> Keys:
-    """verify's own fold, joined both ways with the staging relation."""
-    require(
-        database,
-        staging,
-        (table.id, *STAGING_COLUMNS),
-        hint=f"bictl transform --table {table.name}",
-    )
+def read_staging_keys(database: "Database", table: "Table", staging: str) -> tuple[Keys, Shape]:
+    """verify's own fold, joined both ways with the staging relation; and that one's shape."""
+    columns_needed = (table.id, *STAGING_COLUMNS)
+    require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
     query = database.named("verify/fold", bronze=table.bronze) + database.named(
         "verify/staging_keys", staging=staging, id=table.id
     )
     (found,) = database.dicts(query, _fold_parameters(table))
-    return Keys(
+    keys = Keys(
         folded=found["folded"],
         keyless=found["keyless"],
         expected=found["expected"],
-        staged=found["staged"],
+        staged=found["rows"],
         common=found["common"],
         missing=_keys(found, "missing"),
         extra=_keys(found, "extra"),
         stale=_keys(found, "stale"),
     )
-
-
-def read_staging_shape(database: "Database", table: "Table", staging: str) -> Shape:
-    """How many rows, ids and operations staging shows."""
-    query = database.named("verify/staging_shape", staging=staging, id=table.id)
-    return Shape(**database.dicts(query)[0])
+    parts = ("rows", "ids", "distinct_ids", "operations")
+    return keys, Shape(**{name: found[name] for name in parts})
 
 
 def read_staging_values(database: "Database", table: "Table", staging: str) -> Values:
     """Cells that are NULL where the newest record has a value, or differ from it."""
-    fold = database.named("verify/fold", bronze=table.bronze)
-    parameters = _fold_parameters(table)
-    fields = database.rows(fold + database.named("verify/row_fields"), parameters)
-    pairs = pair_columns([name for (name,) in fields], columns(database, staging))
-    query = fold + database.named("verify/staging_values", staging=staging, id=table.id)
-    rows = database.rows(
-        query,
-        {
-            **parameters,
-            "fields": [field for field, _, _ in pairs],
-            "names": [name for _, name, _ in pairs],
-            "exact": [exact for _, _, exact in pairs],
-        },
+    found = database.rows(
+        database.named("verify/row_fields", bronze=table.bronze), {"topic": table.topic}
     )
-    judged = [(field, lost, of_keys(keys, size)) for field, lost, size, keys, _ in rows if field]
-    return Values(
-        rows=rows[0][4],
-        lost={field: sample for field, lost, sample in judged if lost},
-        different={field: sample for field, lost, sample in judged if not lost},
+    pairs = pair_columns([name for (name,) in found], columns(database, staging))
+    rows, *counts = _count_cells(database, table, staging, pairs)
+    lost, different = {}, {}
+    for (field, name, _), null, other in zip(pairs, counts[::2], counts[1::2], strict=True):
+        if null:
+            lost[field] = _cell_keys(database, table, staging, field, name, null, lost=True)
+        if other:
+            different[field] = _cell_keys(database, table, staging, field, name, other, lost=False)
+    return Values(rows=rows, lost=lost, different=different)
+
+
+def _count_cells(
+    database: "Database", table: "Table", staging: str, pairs: list[tuple[str, str, bool]]
+) -> list[int]:
+    """The number of rows, then for each pair how many cells are lost and how many differ."""
+    query = _cells(database, table, staging) + database.quoted("select count(*)")
+    for number, (_, name, _) in enumerate(pairs, 1):
+        query += database.named("verify/cells_count", column=name, number=number)
+    query += database.quoted("\nfrom pair")
+    parameters = {
+        **_fold_parameters(table),
+        "fields": [field for field, _, _ in pairs],
+        "exact": [exact for _, _, exact in pairs],
+    }
+    return list(database.rows(query, parameters)[0])
+
+
+def _cell_keys(
+    database: "Database",
+    table: "Table",
+    staging: str,
+    field: str,
+    name: str,
+    size: int,
+    *,
+    lost: bool,
+) -> Sample:
+    """Some of the keys whose cell is lost, or differs."""
+    query = _cells(database, table, staging) + database.named("verify/cells_keys", column=name)
+    parameters = {**_fold_parameters(table), "field": field, "lost": lost}
+    return of_keys([key for (key,) in database.rows(query, parameters)], size)
+
+
+def _cells(database: "Database", table: "Table", staging: str) -> Any:
+    """The fold, and each newest row beside what staging shows."""
+    return database.named("verify/fold", bronze=table.bronze) + database.named(
+        "verify/cells_pair", bronze=table.bronze, staging=staging, id=table.id
     )
 
 
 def read_coverage(
-    database: "Database", table: "Table", staging: str, *, rule: str, now: datetime, max_lag: int
+    database: "Database",
+    table: "Table",
+    staging: str,
+    *,
+    folded: int,
+    rule: str,
+    now: datetime,
+    max_lag: int,
 ) -> Coverage:
-    """Keys of staging with a text, against keys with a vector."""
+    """Keys of staging with a text, against keys with a vector; `folded` keys have any record."""
     require(
         database,
         table.embeddings,
@@ -86,8 +116,9 @@ def read_coverage(
     require(
         database, staging, (table.id, *table.embed), hint=f"bictl transform --table {table.name}"
     )
-    query = database.named("verify/fold", bronze=table.bronze) + database.named(
+    query = database.named(
         "verify/vector_keys",
+        bronze=table.bronze,
         staging=staging,
         id=table.id,
         texts=table.embed,
@@ -95,9 +126,10 @@ def read_coverage(
     )
     parameters = {**_fold_parameters(table), "rule": rule, "now": now, "max_lag": max_lag}
     (found,) = database.dicts(query, parameters)
-    counts = ("folded", "expected", "stored", "current", "arriving", "leaving")
+    counts = ("expected", "stored", "current", "arriving", "leaving")
     return Coverage(
         **{name: found[name] for name in counts},
+        folded=folded,
         missing=_keys(found, "missing"),
         orphans=_keys(found, "orphans", "orphan_keys"),
         stale=_keys(found, "stale"),

@@ -211,6 +211,9 @@ class World:
         self._attempt("cut")
         self._attempt("shelf")
         self._open.enter_context(self._database.transaction(read_only=True, snapshot=True))
+        # The fold sorts every record once; its laterals give one row each, so memoizing them only
+        # copies them.
+        self._database.execute("set local work_mem = '64MB'; set local enable_memoize = off")
         return self._database
 
     @once
@@ -277,14 +280,19 @@ class World:
             return None
 
     @once
-    def staging_keys(self) -> Keys:
-        """verify's own fold against the staging relation."""
+    def staged(self) -> tuple[Keys, Shape]:
+        """verify's own fold against the staging relation, and that one's shape."""
         return self._in_snapshot(read_rows.read_staging_keys, self.table, self.question.staging)
 
-    @once
+    @property
+    def staging_keys(self) -> Keys:
+        """Live keys by the fold, against the keys that staging shows."""
+        return self.staged[0]
+
+    @property
     def staging_shape(self) -> Shape:
         """Rows, ids and operations of staging."""
-        return self._in_snapshot(read_rows.read_staging_shape, self.table, self.question.staging)
+        return self.staged[1]
 
     @once
     def staging_values(self) -> Values:
@@ -296,12 +304,13 @@ class World:
         """Keys with a text against keys with a vector."""
         from bictl.embeddings.layout import TEXT_RULE
 
-        question = self.question
+        question, folded = self.question, self.staging_keys.folded
         with self.database.transaction():
             return read_rows.read_coverage(
                 self.database,
                 self.table,
                 question.staging,
+                folded=folded,
                 rule=TEXT_RULE,
                 now=question.now,
                 max_lag=question.max_lag,

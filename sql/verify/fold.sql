@@ -1,115 +1,126 @@
 -- The newest record of each key, folded from bronze by verify's own reading of DESIGN.md's order;
--- the staging model has another one. A query follows that reads from `newest`:
--- key, gone, closed, op, source_ms, snapshot, row_data, generation and place of the record.
+-- the staging model has another one. A query follows that reads from `newest`: key, gone, closed,
+-- op, source_ms, ingested_at, and record_id, the row's id in bronze.
+--
+-- Rows are narrow here: the payload is looked into once and left where it is.
 with event as materialized (
     select
+        b.id as record_id,
         coalesce(g.generation_no, -1) as generation_no,
         b.generation,
         b.kafka_partition,
         b.kafka_offset,
         b.kafka_timestamp,
         b.ingested_at,
-        case
-            when b.key_schema_id is not null or (b.kafka_key ? 'schema' and b.kafka_key ? 'payload')
-                then b.kafka_key -> 'payload'
-            else b.kafka_key
-        end as key_data,
-        case
-            when b.schema_id is not null or (b.cdc_payload ? 'schema' and b.cdc_payload ? 'payload')
-                then nullif(b.cdc_payload -> 'payload', 'null')
-            else nullif(b.cdc_payload, 'null')
-        end as value_data
+        value_data is null as is_tombstone,
+        (coalesce(key_data, row_data, before_data) ->> %(key)s) collate "C" as key,
+        op,
+        snapshot,
+        case when jsonb_typeof(ms) = 'number' then ms::numeric end as source_ms,
+        (source ->> 'commit_lsn') collate "C" as commit_lsn,
+        (source ->> 'change_lsn') collate "C" as change_lsn,
+        case when jsonb_typeof(source -> 'lsn') = 'number'
+            then (source ->> 'lsn')::numeric end as lsn
     from {bronze} b
     left join bronze.cdc_generation g
         on g.kafka_topic = b.kafka_topic and g.generation = b.generation
-    where b.kafka_topic = %(topic)s
-),
--- Debezium's envelope, or the flat row that its unwrapping transform leaves.
-unpacked as (
-    select
-        event.*,
-        value_data is null as is_tombstone,
-        case
-            when is_envelope then value_data ->> 'op'
-            when value_data ->> '__deleted' = 'true' then 'd'
-            when value_data is not null then coalesce(value_data ->> '__op', 'u')
-        end as op,
-        case when is_envelope then value_data -> 'after' else value_data end as row_data,
-        case when is_envelope then nullif(value_data -> 'before', 'null') end as before_data,
-        case when is_envelope then value_data -> 'source' ->> 'snapshot' end as snapshot,
-        case when jsonb_typeof(source_ms_data) = 'number' then source_ms_data::numeric end as source_ms,
-        case
-            when is_envelope then value_data -> 'source' ->> 'commit_lsn'
-            else value_data ->> '__source_commit_lsn'
-        end collate "C" as commit_lsn,
-        case
-            when is_envelope then value_data -> 'source' ->> 'change_lsn'
-            else value_data ->> '__source_change_lsn'
-        end collate "C" as change_lsn,
-        case when jsonb_typeof(lsn_data) = 'number' then lsn_data::numeric end as lsn
-    from event
-    cross join lateral (
-        select coalesce(value_data ? 'op' and value_data ? 'source', false) as is_envelope
-    ) as shape
+    -- schemas are interned, so what is left of a wrapped key or value is only a payload
     cross join lateral (
         select
             case
-                when is_envelope then value_data -> 'source' -> 'lsn'
-                else value_data -> '__source_lsn'
-            end as lsn_data,
+                when b.key_schema_id is not null
+                    or (b.kafka_key ? 'schema' and b.kafka_key ? 'payload')
+                    then b.kafka_key -> 'payload'
+                else b.kafka_key
+            end as key_data,
             case
-                when is_envelope then value_data -> 'source' -> 'ts_ms'
-                else value_data -> '__source_ts_ms'
-            end as source_ms_data
-    ) as numbers
-),
-record as materialized (
-    select
-        unpacked.*,
-        coalesce(key_data, nullif(row_data, 'null'), before_data) ->> %(key)s as key,
-        is_tombstone or coalesce(op = 'd', false) as gone
-    from unpacked
+                when b.schema_id is not null
+                    or (b.cdc_payload ? 'schema' and b.cdc_payload ? 'payload')
+                    then nullif(b.cdc_payload -> 'payload', 'null')
+                else nullif(b.cdc_payload, 'null')
+            end as value_data
+        offset 0
+    ) as unwrapped
+    -- Debezium's envelope, or the flat row that its unwrapping transform leaves
+    cross join lateral (
+        select coalesce(value_data ? 'op' and value_data ? 'source', false) as is_envelope
+        offset 0
+    ) as shape
+    cross join lateral (
+        select
+            case when is_envelope then value_data -> 'source' end as block,
+            case when is_envelope then value_data ->> 'op' end as envelope_op,
+            case
+                when key_data is not null then null
+                when is_envelope then nullif(value_data -> 'after', 'null')
+                else value_data
+            end as row_data,
+            case
+                when key_data is null and is_envelope then nullif(value_data -> 'before', 'null')
+            end as before_data
+        offset 0
+    ) as opened
+    cross join lateral (
+        select
+            case
+                when is_envelope then block
+                when value_data is not null then jsonb_build_object(
+                    'commit_lsn', value_data -> '__source_commit_lsn',
+                    'change_lsn', value_data -> '__source_change_lsn',
+                    'lsn', value_data -> '__source_lsn',
+                    'ts_ms', value_data -> '__source_ts_ms'
+                )
+            end as source,
+            case
+                when is_envelope then envelope_op
+                when value_data ->> '__deleted' = 'true' then 'd'
+                when value_data is not null then coalesce(value_data ->> '__op', 'u')
+            end as op
+        offset 0
+    ) as placed
+    cross join lateral (
+        select source -> 'ts_ms' as ms, source ->> 'snapshot' as snapshot
+        offset 0
+    ) as told
+    where b.kafka_topic = %(topic)s
 ),
 -- Inside one partition of one generation the offset decides.
 last_of_partition as (
-    select distinct on (generation, kafka_partition, key) *
-    from record
+    select distinct on (key, generation_no, generation, kafka_partition) *
+    from event
     where key is not null
-    order by generation, kafka_partition, key, kafka_offset desc
+    order by key, generation_no desc, generation, kafka_partition, kafka_offset desc
 ),
--- A tombstone has no position of its own: it stands where the record before it stands.
-last_with_position as (
-    select distinct on (generation, kafka_partition, key)
-        generation, kafka_partition, key, commit_lsn, change_lsn, lsn
-    from record
-    where key is not null and not is_tombstone
-    order by generation, kafka_partition, key, kafka_offset desc
-),
--- Where compaction left nothing before it, it stands behind what other partitions held at its time.
-candidate as (
+counted as (
     select
-        l.*,
-        p.key is null and count(*) over (partition by l.generation, l.key) > 1 as is_alone,
-        p.commit_lsn as own_commit,
-        p.change_lsn as own_change,
-        p.lsn as own_lsn
-    from last_of_partition l
-    left join last_with_position p using (generation, kafka_partition, key)
+        last_of_partition.*,
+        count(*) over (partition by key, generation_no, generation) as partitions
+    from last_of_partition
 ),
+-- A tombstone has no position of its own: it stands where the record before it stands. Where
+-- compaction left nothing before it, it stands behind what other partitions held at its time.
 positioned as (
     select
         c.*,
-        coalesce(c.own_commit, before.commit_lsn) as at_commit,
-        coalesce(c.own_change, before.change_lsn) as at_change,
-        coalesce(c.own_lsn, before.lsn) as at_lsn
-    from candidate c
+        coalesce(c.commit_lsn, before.commit_lsn) as at_commit,
+        coalesce(c.change_lsn, before.change_lsn) as at_change,
+        coalesce(c.lsn, before.lsn) as at_lsn
+    from counted c
     left join lateral (
         select r.commit_lsn, r.change_lsn, r.lsn
-        from record r
-        where c.is_alone and r.generation = c.generation and r.key = c.key
-            and not r.is_tombstone and r.kafka_timestamp <= c.kafka_timestamp
+        from event r
+        where c.is_tombstone and c.partitions > 1
+            and r.generation = c.generation and r.key = c.key and not r.is_tombstone
+            and case when r.kafka_partition = c.kafka_partition
+                then r.kafka_offset < c.kafka_offset
+                else r.kafka_timestamp <= c.kafka_timestamp end
         order by
-            r.commit_lsn desc nulls last, r.change_lsn desc nulls last, r.lsn desc nulls last
+            r.kafka_partition = c.kafka_partition desc,
+            case when r.kafka_partition = c.kafka_partition then r.kafka_offset end
+                desc nulls last,
+            r.commit_lsn desc nulls last,
+            r.change_lsn desc nulls last,
+            r.lsn desc nulls last
         limit 1
     ) as before on true
 ),
@@ -129,8 +140,10 @@ folded as (
 -- The newest snapshot that has both its first and its last marker.
 finished_snapshot as (
     select generation_no, commit_lsn, lsn
-    from record
-    where op = 'r'
+    from event
+    where op = 'r' and snapshot in (
+        'first', 'first_in_data_collection', 'last', 'last_in_data_collection'
+    )
     group by generation_no, commit_lsn, lsn
     having bool_or(snapshot in ('first', 'first_in_data_collection'))
         and bool_or(snapshot in ('last', 'last_in_data_collection'))
@@ -139,7 +152,12 @@ finished_snapshot as (
 ),
 newest as materialized (
     select
-        folded.*,
+        folded.key,
+        folded.record_id,
+        folded.op,
+        folded.source_ms,
+        folded.ingested_at,
+        folded.is_tombstone or coalesce(folded.op = 'd', false) as gone,
         s.generation_no is not null and (
             folded.generation_no < s.generation_no
             or folded.generation_no = s.generation_no

@@ -1,9 +1,23 @@
-,
--- Keys whose newest record may still be on its way.
-young as (
-    select key from newest
-    where kafka_timestamp between %(now)s::timestamptz - %(max_lag)s * interval '1 second'
-        and %(now)s::timestamptz + %(max_lag)s * interval '1 second'
+-- Keys of staging that have a text, against keys that have a vector of just that text. `young` are
+-- the keys with a record that may still be on its way.
+with young as materialized (
+    select distinct
+        coalesce(
+            coalesce(kafka_key -> 'payload', kafka_key),
+            nullif(event -> 'after', 'null'),
+            nullif(event -> 'before', 'null'),
+            event
+        ) ->> %(key)s as key
+    from (
+        select
+            kafka_key,
+            case when jsonb_typeof(cdc_payload -> 'payload') = 'object'
+                then cdc_payload -> 'payload' else cdc_payload end as event
+        from {bronze}
+        where kafka_topic = %(topic)s
+            and kafka_timestamp between %(now)s::timestamptz - %(max_lag)s * interval '1 second'
+            and %(now)s::timestamptz + %(max_lag)s * interval '1 second'
+    ) as recent
 ),
 -- The text that is embedded: the columns trimmed, those without a word left out, joined by '. '.
 wanted as (
@@ -21,14 +35,13 @@ pair as (
         e.key is not null
             and e.content_hash is distinct from sha256(convert_to(%(rule)s || w.text, 'UTF8'))
             as is_stale,
-        exists (select from young where young.key = coalesce(w.key, e.key)) as is_young
+        coalesce(w.key, e.key) in (select key from young where key is not null) as is_young
     from (select * from wanted where text <> '') as w
     full join (
         select {id}::text as key, content_hash from {embeddings} where embedding is not null
     ) as e on e.key = w.key
 )
 select
-    (select count(*) from newest) as folded,
     count(*) filter (where wanted_key is not null) as expected,
     count(*) filter (where stored_key is not null) as stored,
     count(*) filter (where wanted_key is not null and stored_key is not null and not is_stale)

@@ -7,26 +7,26 @@ shared. Tests that change the topic make a pipeline of their own.
 import gzip
 import hashlib
 import json
-import os
 import secrets
-import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from bictl import assets
 from bictl import settings as configured
 from bictl.bronze import load, migrate
 from bictl.clients import Clients
 from bictl.clients.database import Database
+from bictl.clients.dbt import Dbt
 from bictl.clients.objects import ObjectStore
 from bictl.embeddings import embed
 from bictl.records import Manifest
-from bictl.settings import Settings, Table
+from bictl.settings import Embedding, Settings, Table
+from bictl.staging import transform
 from bictl.verify import Report, verify
 from bictl.verify.report import Check
 from bictl.wire import LineEncoder
@@ -148,40 +148,23 @@ class Pipeline:
 
     def transform(self) -> None:
         """The staging view as dbt makes it."""
-        postgres = self.settings.postgres
-        done = subprocess.run(
-            [
-                "dbt",
-                "--quiet",
-                "run",
-                "--project-dir",
-                str(assets.path("dbt")),
-                "--profiles-dir",
-                str(assets.path("dbt")),
-            ],
-            env={
-                **os.environ,
-                "PGHOST": postgres.host,
-                "PGPORT": str(postgres.port),
-                "PGDATABASE": postgres.dbname,
-                "PGUSER": postgres.user,
-                "PGPASSWORD": postgres.password.reveal() or "",
-                "DBT_TARGET_PATH": str(self.settings.state_dir / "target"),
-                "DBT_LOG_PATH": str(self.settings.state_dir / "logs"),
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stdout
+        dbt = Dbt(self.settings.dbt, self.settings.postgres, state_dir=self.settings.state_dir)
+        transform(dbt, self.database, tables=[self.table])
 
     def embed(self) -> None:
         embed(
             self.database,
-            self.clients.encoder,
+            _encoder,
             table=self.table,
             staging_schema=self.settings.dbt.view_schema,
         )
+
+
+@cache
+def _encoder():
+    from bictl.clients.encoder import open_encoder
+
+    return open_encoder(Embedding())
 
 
 def records_of(samples, *, one_in: int = 12):
@@ -218,20 +201,30 @@ def new_settings(shared: Settings, tmp_path_factory) -> Callable[..., Settings]:
 
 
 @pytest.fixture(scope="session")
-def healthy(shared, new_settings, fixture_records) -> Iterator[Settings]:
+def prepared(shared, new_settings) -> Iterator[Settings]:
+    """A database with bictl's tables and the staging view, and nothing in them."""
+    settings = new_settings("prepared")
+    with Clients(settings) as clients:
+        pipeline = Pipeline(settings, clients)
+        pipeline.load()
+        pipeline.transform()
+    yield settings
+    _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
+
+
+@pytest.fixture(scope="session")
+def healthy(shared, prepared, new_settings, fixture_records) -> Iterator[Settings]:
     """A whole pipeline: two partitions, three batches each, deletes and moved keys among them."""
     topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
-    settings = new_settings(topic)
+    settings = new_settings(topic, prepared.postgres.dbname)
     _write(settings, topic, records_of(fixture_records("product_schema")))
     with Clients(settings) as clients:
         pipeline = Pipeline(settings, clients)
         ends = clients.reader.offsets(topic, range(PARTITIONS))
         for partition, found in ends.items():
-            cuts = [0, 20, 50, found.high]
-            for first, after in pairwise(cuts):
+            for first, after in pairwise([0, 20, 50, found.high]):
                 pipeline.seal(first, after, partition=partition)
         pipeline.load()
-        pipeline.transform()
         pipeline.embed()
     yield settings
     _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
@@ -251,9 +244,9 @@ def pipeline(shared, healthy, new_settings) -> Iterator[Pipeline]:
 
 
 @pytest.fixture
-def empty_pipeline(shared, new_settings) -> Iterator[Pipeline]:
-    """Fresh names and nothing in them; `write` fills the topic."""
-    settings = new_settings(f"cord.{secrets.token_hex(6)}.dbo.Product")
+def empty_pipeline(shared, prepared, new_settings) -> Iterator[Pipeline]:
+    """Fresh names and nothing in them but the staging view; `write` fills the topic."""
+    settings = new_settings(f"cord.{secrets.token_hex(6)}.dbo.Product", prepared.postgres.dbname)
     with Clients(settings) as clients:
         yield Pipeline(settings, clients)
     _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
