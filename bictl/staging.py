@@ -15,7 +15,8 @@ from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
-    from bictl.clients.dbt import Dbt, Node, OnNode
+    from bictl.clients.dbt import Dbt
+    from bictl.clients.dbt_report import Node, OnNode
     from bictl.settings import Table
 
 

@@ -12,40 +12,20 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from bictl import assets, settings
 from bictl.clients.database import tls
+from bictl.clients.dbt_report import Node, OnNode, Report
 from bictl.clients.process import Child
-from bictl.errors import ConfigError, MissingDependency, StageFailed
+from bictl.errors import ConfigError, MissingDependency
 from bictl.records import Stop, never_stop
 
 _PASSWORD = "DBT_ENV_SECRET_BICTL_PASSWORD"  # noqa: S105 - dbt masks values of this prefix
 _LOOK = 0.1  # seconds between two looks at a lock that another process holds
-_STATES = {"success": "ok", "pass": "ok", "no-op": "ok", "warn": "warn", "skipped": "skipped"}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Node:
-    """A model or a test: `state` is started, ok, warn, fail or skipped; `failures` are the rows
-    that a test found; `file` is its compiled SQL."""
-
-    name: str
-    kind: str
-    state: str
-    index: int
-    total: int
-    seconds: float = 0.0
-    failures: int = 0
-    message: str = ""
-    file: Path | None = None
-
-
-OnNode = Callable[[Node], None]
 
 
 class Dbt:
@@ -94,7 +74,7 @@ class Dbt:
         _versions()
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
         errors = self.directory / "stderr.log"
-        report = _Report(self.directory / "target", on_node)
+        report = Report(self.directory / "target", on_node)
         with self._alone(stop) as alone:
             if not alone:
                 return []
@@ -182,74 +162,6 @@ class Dbt:
                 yield path
 
 
-class _Report:
-    """What dbt's events say, one JSON object a line (dbt-core's log-format json, version 3)."""
-
-    def __init__(self, target: Path, on_node: OnNode) -> None:
-        self._target, self._on_node = target, on_node
-        self._ended: dict[str, Node] = {}
-        self._error = ""
-
-    @property
-    def nodes(self) -> list[Node]:
-        return list(self._ended.values())
-
-    def read(self, line: bytes) -> None:
-        try:
-            event = json.loads(line)
-            name, data = event["info"]["name"], event["data"]
-        except (ValueError, KeyError, TypeError):
-            return
-        if name == "MainEncounteredError":
-            self._error = str(data.get("exc") or event["info"]["msg"])
-        elif name == "RunResultError":
-            self._explain(data)
-        elif "index" in data and "node_info" in data:
-            self._node(data)
-
-    def check(self, code: int, errors: Path) -> None:
-        """Raises StageFailed unless dbt did its work: 0, or 1 where nodes failed."""
-        if self._error or code not in {0, 1} or (code and not self._ended):
-            said = self._error or _tail(errors) or f"dbt ended with exit code {code}"
-            if code < 0:
-                said = f"dbt was killed by signal {-code}"
-            raise StageFailed(
-                f"dbt failed: {_flat(said)}",
-                hint=f"dbt's own words are in {errors.parent / 'logs' / 'dbt.log'} and {errors}",
-            )
-
-    def _node(self, data: dict[str, Any]) -> None:
-        info, status = data["node_info"], str(data.get("status") or "")
-        started = info["node_status"] == "started"
-        state = "started" if started else _STATES.get(info["node_status"], "fail")
-        node = Node(
-            name=info["node_name"],
-            kind=info["resource_type"],
-            state=state,
-            index=data["index"],
-            total=data["total"] if "total" in data else data.get("num_models", 0),
-            seconds=float(data.get("execution_time") or 0),
-            failures=int(data.get("num_failures") or 0),
-            message=status,
-            file=self._file(info) if state == "fail" else None,
-        )
-        if not started:
-            self._ended[info["unique_id"]] = node
-        self._on_node(node)
-
-    def _explain(self, data: dict[str, Any]) -> None:
-        """A failed node's message, which comes at the end of the run."""
-        unique_id = data["node_info"]["unique_id"]
-        if node := self._ended.get(unique_id):
-            message = _flat(str(data["msg"]))
-            self._ended[unique_id] = Node(**{**vars(node), "message": message})
-
-    def _file(self, info: dict[str, Any]) -> Path | None:
-        """The SQL that ran: of a model in run/, of a test, which only reads, in compiled/."""
-        folder = self._target / ("compiled" if info["resource_type"] == "test" else "run")
-        return next(folder.rglob(Path(info["node_path"]).name), None)
-
-
 def _versions() -> tuple[str, str]:
     try:
         return metadata.version("dbt-core"), metadata.version("dbt-postgres")
@@ -268,16 +180,3 @@ def _write_private(path: Path, text: str) -> None:
     written.touch(mode=0o600)
     written.write_text(text, encoding="utf-8")
     written.replace(path)
-
-
-def _tail(errors: Path) -> str:
-    lines = errors.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    return lines[-1] if lines else ""
-
-
-def _flat(text: str) -> str:
-    """On one line, without the last line that names the compiled file: it is said apart."""
-    lines = [line.strip() for line in text.splitlines()]
-    return ": ".join(
-        line.rstrip(":") for line in lines if line and not line.startswith("compiled code at")
-    )
