@@ -165,9 +165,9 @@ class Postgres:
 
 
 def can_reach(path: Path, uid: int, gid: int) -> bool:
-    """Whether a user may walk down to `path`; the path itself must be executable for it too."""
+    """Whether a user may walk down to `path` and through it, as far as it is there."""
     path = path.resolve()
-    for step in (*reversed(path.parents), path):
+    for step in filter(Path.exists, (*reversed(path.parents), path)):
         status = step.stat()
         shift = 6 if status.st_uid == uid else 3 if status.st_gid == gid else 0
         if not status.st_mode >> shift & 0o1:

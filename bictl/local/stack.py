@@ -66,17 +66,18 @@ class Stack:
         return stack
 
     def stop(self) -> list[str]:
-        """End every process of this stack, also of a start that was killed; the names of those
-        that ran."""
+        """End every process of this stack, also of a start that was killed or whose directory was
+        removed; the names of those that ran."""
         if not self.directory.is_dir():
-            return []
+            self._open(state.State())
+            return self._stop()
         with self._locked(lenient=True):
             return self._stop()
 
     def purge(self) -> list[str]:
         """Stop, and remove all data."""
         if not self.directory.is_dir():
-            return []
+            return self.stop()
         with self._locked(lenient=True):
             ended = self._stop()
             for service in self.services:
@@ -104,6 +105,8 @@ class Stack:
             self._start(no_progress, never_stop)
 
     def _start(self, on_progress: OnProgress, stop: Stop) -> None:
+        if not self._state.ports:
+            self._stop()  # what runs here belongs to a directory that was removed
         state.save(self.directory, self._state)
         storage, database, broker = self.services
         self._launch_unless_running(storage)

@@ -209,6 +209,17 @@ def test_purge_removes_everything(place):
     assert stack.purge() == []
 
 
+def test_services_whose_directory_was_removed_are_ended(place):
+    before = _processes(Stack.start(place))
+    shutil.rmtree(place / "stack")
+    again = Stack.start(place)
+    assert not any(map(is_alive, before))
+    assert {found.state for found in again.status()} == {"running"}
+    shutil.rmtree(place / "stack")
+    assert {"s3", "kafka"} <= set(again.stop())  # Postgres notices by itself
+    assert _left(place) == []
+
+
 def test_a_damaged_stack_can_be_stopped_and_purged(place):
     stack = Stack.start(place)
     (stack.directory / "stack.json").write_text("{")
