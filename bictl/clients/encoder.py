@@ -5,13 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from bictl.clients import model_files
-from bictl.errors import ConfigError, MissingDependency, nearest
+from bictl.errors import ConfigError, MissingDependency
 from bictl.settings import Embedding
 
 if TYPE_CHECKING:
     from bictl.clients.weights import Floats
-
-ENGINES = ("onnx", "sentence-transformers")
 
 
 class Encoder(Protocol):
@@ -36,11 +34,6 @@ class Encoder(Protocol):
 
 def open_encoder(embedding: Embedding, *, threads: int | None = None) -> Encoder:
     """The configured model for many texts; ConfigError when the engine does not have it."""
-    if embedding.engine not in ENGINES:
-        raise ConfigError(
-            f"unknown embedding.engine {embedding.engine!r}",
-            hint=f"did you mean {nearest(embedding.engine, ENGINES)[0]!r}?",
-        )
     try:
         if embedding.engine == "sentence-transformers":
             from bictl.clients.torch_encoder import TorchEncoder
