@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options, options
 from bictl.cli.render import Screen
-from bictl.errors import TimedOut, UsageError
+from bictl.errors import TimedOut, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
@@ -41,6 +41,11 @@ class Session:
                     f"no configuration: using the local stack, {self._settings.path}"
                 )
         return self._settings
+
+    @property
+    def uses_local_stack(self) -> bool:
+        """Whether the settings, if they were read, are a local stack's own."""
+        return self._settings is not None and self._settings.local_stack
 
     def use(self, settings: "Settings") -> None:
         """The settings of this run, instead of those that would be found."""
@@ -112,7 +117,12 @@ def session(context: Any) -> Iterator[Session]:
         set_up_logs(verbose=chosen.verbose, form=chosen.log_format, run=found.run_id)
         stack.callback(found.close)
         stack.enter_context(_deadline(chosen.timeout, stop, found.screen))
-        yield found
+        try:
+            yield found
+        except Unreachable as error:
+            if found.uses_local_stack:
+                error.hint = "the local stack has to run: bictl stack up"
+            raise
         stop.check()
 
 

@@ -38,6 +38,11 @@ def test_up_status_and_down(cli_plain):
         path = cli_plain("stack", "config").stdout.strip()
         assert f"its configuration is {path}" in up.stderr
         assert cli_plain("config", "show", "--json").stdout.count(path) >= 1
+        assert cli_plain("stack", "down").exit_code == 0
+        unreachable = cli_plain("search", "pump")
+        assert unreachable.exit_code == 4
+        assert "hint: the local stack has to run: bictl stack up" in unreachable.stderr
+        assert cli_plain("stack", "up").exit_code == 0
     finally:
         down = cli_plain("stack", "down", "--purge")
     assert down.exit_code == 0
