@@ -7,6 +7,7 @@ import pytest
 from psycopg2 import sql
 
 from bictl import assets
+from bictl.embeddings.index import VectorIndex
 from bictl.errors import BictlError
 from bictl.local.postgres import _installed
 
@@ -97,6 +98,26 @@ def test_a_run_that_works_on_the_index_is_not_disturbed(shop, clients):
         assert other.try_lock(f"bictl:index:{shop.table.embeddings}")
         assert shop.embed().index == "left to another run"
     assert shop.embed().index == "built"
+
+
+def test_too_little_shared_memory_for_workers_is_no_failure(shop, monkeypatch):
+    statements = VectorIndex._statements
+    refused = []
+
+    def greedy(index):  # no /dev/shm holds what two workers would share then
+        return [one.replace("1GB", "1000GB") for one in statements(index)]
+
+    drop_invalid = VectorIndex._drop_invalid
+    monkeypatch.setattr(VectorIndex, "_statements", greedy)
+    monkeypatch.setattr(
+        VectorIndex, "_drop_invalid", lambda index: refused.append(drop_invalid(index))
+    )
+    shop.run("set min_parallel_table_scan_size = 0")
+    shop.run("set max_parallel_maintenance_workers = 2")
+    shop.fill(50)
+    assert shop.embed().index == "built"
+    assert indexes(shop) == [("product_embeddings_hnsw", True, DEFINITION)]
+    assert len(refused) == 1
 
 
 def test_search_walks_the_index(shop):
