@@ -68,6 +68,8 @@ def run_and_say(here: Session, table: str | None, *, lock_wait: float = 0.0) -> 
                 here.screen.error(f"{step.stage} {step.table}: {step.summary}", step.hint)
             else:
                 here.screen.say(f"{step.stage:<12}{step.summary}  ({step.seconds:.1f} s)")
+            for warning in getattr(step.result, "warnings", ()):
+                here.screen.warn(warning)
     return steps
 
 
