@@ -106,19 +106,22 @@ class Postgres:
     def _run(
         self, user: str, password: str, database: str, script: str, values: dict[str, str]
     ) -> bool:
-        done = subprocess.run(
-            [
-                _installed("psql"),
-                *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-U", user, "-d", database),
-                *("-p", str(self._place.ports["postgres"])),
-            ],
-            input="".join(f"\\set {key} '{value}'\n" for key, value in values.items()) + script,
-            env={"PATH": os.defpath, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "5"},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=60,
-        )
+        try:
+            done = subprocess.run(
+                [
+                    _installed("psql"),
+                    *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-U", user, "-d", database),
+                    *("-p", str(self._place.ports["postgres"])),
+                ],
+                input="".join(f"\\set {key} '{value}'\n" for key, value in values.items()) + script,
+                env={"PATH": os.defpath, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "5"},
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=60,
+            )
+        except subprocess.TimeoutExpired:
+            return False
         return done.returncode == 0
 
     def _initialise(self) -> None:

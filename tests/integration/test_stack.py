@@ -80,7 +80,7 @@ def test_two_starts_at_once_make_one_stack(place):
     assert [child.wait(60) for child in children] == [0, 0]
     stack = Stack(place)
     for part in stack_services(stack):
-        assert len(stack._find(part)) == 1
+        assert len(stack._launcher.find(part)) == 1
     assert {found.state for found in stack.status()} == {"running"}
 
 
