@@ -109,6 +109,7 @@ CHECKS: tuple[Definition, ...] = (
             w.cut, w.shelf, snapshot_begins=lambda: w.snapshot_begins, table=w.table
         ),
         level=_QUICK,
+        kind=_LOSS,
     ),
     Definition(
         "O1",

@@ -1,12 +1,12 @@
 """The cut: where every partition ended at one moment, fixed before anything downstream is read."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bictl.records import Range, Record, Topic
-from bictl.verify.shelf import Shelf, is_number
+from bictl.verify.shelf import Shelf
 from bictl.wire import Line
 
 if TYPE_CHECKING:
@@ -47,13 +47,36 @@ class Part:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Life:
+    """The generation that a topic's records belong to now.
+
+    `accepted` is False for a topic that is another one than was read; `next` is the name that a
+    person accepts then.
+    """
+
+    name: str
+    accepted: bool
+    next: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Cut:
-    """The topic at one moment; `generation` is the one that its offsets belong to."""
+    """The topic at one moment."""
 
     topic: Topic
-    generation: str | None
+    life: Life
     at: datetime
     parts: tuple[Part, ...]
+
+    @property
+    def generation(self) -> str:
+        """The generation that its offsets belong to."""
+        return self.life.name
+
+    @property
+    def partitions(self) -> set[int]:
+        """The partitions that the topic has."""
+        return set(self.topic.partitions)
 
     @property
     def has_records(self) -> bool:
@@ -92,22 +115,11 @@ class Ends:
 
 
 def read_ends(
-    reader: "TopicReader",
-    topic_name: str,
-    *,
-    frontiers: Mapping[str, Mapping[int, int]],
-    current: "str | None",
-    at: datetime,
+    reader: "TopicReader", topic: Topic, *, frontiers: Mapping[int, int], at: datetime
 ) -> Ends:
-    """The stable end of each partition; `frontiers` are known offsets by generation."""
-    topic = reader.describe(topic_name)
-    generation = topic.id if topic.id in frontiers else current
-    known = {
-        partition: next_offset
-        for partition, next_offset in frontiers.get(generation or "", {}).items()
-        if partition in topic.partitions
-    }
-    offsets = reader.offsets(topic_name, topic.partitions, known=known)
+    """The stable end of each partition; `frontiers` are what was known just before."""
+    known = {part: frontiers[part] for part in topic.partitions if part in frontiers}
+    offsets = reader.offsets(topic.name, topic.partitions, known=known)
     return Ends(
         topic=topic,
         at=at,
@@ -124,39 +136,45 @@ def read_ends(
     )
 
 
-def fix(reader: "TopicReader", ends: Ends, shelf: Shelf) -> Cut:
+def fix(reader: "TopicReader", ends: Ends, shelf: Shelf, life: Life) -> Cut:
     """The cut: the ends at t0 beside the frontiers that the objects give after it."""
-    generation = shelf.current(ends.topic.id)
     return Cut(
         topic=ends.topic,
-        generation=generation,
+        life=life,
         at=ends.at,
-        parts=tuple(_waiting(reader, ends, part, shelf, generation) for part in ends.parts),
+        parts=tuple(_waiting(reader, ends.topic, part, shelf, life) for part in ends.parts),
     )
 
 
-def _waiting(
-    reader: "TopicReader", ends: Ends, part: Part, shelf: Shelf, generation: str | None
-) -> Part:
+def _waiting(reader: "TopicReader", topic: Topic, part: Part, shelf: Shelf, life: Life) -> Part:
     """The partition with its frontier and the first record above it."""
-    belongs = generation is not None and (
-        ends.topic.id in (None, generation) or is_number(generation)
-    )
-    frontier = shelf.frontier((generation or "", part.partition)) if belongs else None
+    frontier = shelf.frontier((life.name, part.partition)) if life.accepted else None
     first = max(part.start, frontier or 0)
-    record = None
-    if first < part.end:
-        record = reader.first_after(ends.topic.name, part.partition, first)
+    record = reader.first_after(topic.name, part.partition, first) if first < part.end else None
     inside = record is not None and record.offset < part.end
-    return Part(
-        partition=part.partition,
-        start=part.start,
-        end=part.end,
-        high=part.high,
-        frontier_then=part.frontier_then,
+    return replace(
+        part,
         frontier=frontier,
         oldest=record.timestamp if record is not None and inside else None,
     )
+
+
+def choose_life(topic: Topic, shelf: Shelf) -> Life:
+    """Which generation the topic's records belong to, by the rule that ingest follows too."""
+    from bictl.ingest.acks import Ack
+    from bictl.ingest.frontier import Generation
+    from bictl.ingest.identity import choose_generation, next_name
+
+    known = [Generation(number, name, topic.name) for number, name in shelf.generations]
+    acks = [
+        Ack(kind="generation", generation=item.generation, reason="", person="", at="")
+        for item in shelf.acked
+        if item.range is None
+    ]
+    found = choose_generation(topic, known=known, acks=acks)
+    if found is None:
+        return Life(name=known[-1].name, accepted=False, next=str(topic.id))
+    return Life(name=found.name, accepted=True, next=next_name(found))
 
 
 def compare_anchors(

@@ -53,7 +53,8 @@ def read_batches(
     topic: str,
     level: str,
 ) -> tuple[Batch, ...]:
-    """Each listed batch; `quick` reads manifests only, `deep` every line."""
+    """Each listed batch. `manifest` reads that alone, `quick` also the bodies of batches with gaps,
+    `default` every body, `deep` every line."""
 
     def read(item: tuple["ObjectInfo", BatchName]) -> Batch | None:
         return read_batch(objects, *item, topic=topic, level=level)
@@ -67,15 +68,16 @@ def read_batch(
 ) -> Batch | None:
     """One batch, judged by its own bytes; None when it vanished since it was listed."""
     try:
-        if level == "quick":
-            size, (body, metadata) = info.size, (None, objects.head(info.key)[1])
-        else:
-            body, metadata = objects.get(info.key)
-            size = len(body)
+        if level in ("manifest", "quick"):
+            metadata = objects.head(info.key)[1]
+            batch = judge_manifest(info.key, info.size, name, metadata, topic=topic)
+            if level == "manifest" or not batch.sound or batch.held is not None:
+                return batch
+        body, metadata = objects.get(info.key)
     except NotFound:
         return None
-    batch = judge_manifest(info.key, size, name, metadata, topic=topic)
-    if body is None or not batch.sound or batch.manifest is None:
+    batch = judge_manifest(info.key, len(body), name, metadata, topic=topic)
+    if not batch.sound or batch.manifest is None:
         return batch
     return judge_body(batch, batch.manifest, body, deep=level == "deep")
 

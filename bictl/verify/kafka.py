@@ -3,14 +3,14 @@
 Everything here is a pure function of the cut and the shelf; `cut.py` acquires the cut.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
 from bictl.records import Range
 from bictl.verify.cut import Anchor, Cut, Part
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, Tally, of_ranges, passed
-from bictl.verify.shelf import Shelf, is_number, unclaimed
+from bictl.verify.shelf import Shelf, unclaimed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
@@ -18,48 +18,33 @@ if TYPE_CHECKING:
 
 def identity(cut: Cut, shelf: Shelf, anchors: Sequence[Anchor], *, table: "Table") -> Finding:
     """K1: the topic has the id that was read, and the last sealed records still stand there."""
-    if not shelf.batches:
-        return passed(1, "nothing is sealed yet")
-    recreated = _accept(cut, table)
-    if (
-        cut.topic.id not in (None, cut.generation)
-        and cut.generation is not None
-        and not is_number(cut.generation)
-    ):
-        return Finding(
-            state=State.FAIL,
-            evaluated=1,
-            expected=str(cut.generation),
-            actual=str(cut.topic.id),
-            message=f"topic recreated: its id is {cut.topic.id}, "
-            f"what was read had {cut.generation}",
-            hint=recreated,
-        )
     other = [anchor for anchor in anchors if anchor.same is False]
-    if other:
+    read = {partition for generation, partition in shelf.chains if generation == cut.generation}
+    gone = sorted(read - cut.partitions)
+    if not cut.life.accepted:
+        said = f"its id is {cut.topic.id}, what was read had {cut.generation}"
+    elif other:
         where = ", ".join(f"{anchor.partition}:{anchor.offset}" for anchor in other)
-        return Finding(
-            state=State.FAIL,
-            evaluated=len(anchors),
-            message=f"topic recreated or truncated: not the last sealed record stands at {where}",
-            hint=recreated,
-        )
-    gone = sorted({partition for _, partition in shelf.chains} - set(cut.topic.partitions))
-    if gone and cut.generation and any((cut.generation, part) in shelf.chains for part in gone):
-        return Finding(
-            state=State.FAIL,
-            evaluated=1,
-            message=f"topic recreated: partitions {', '.join(map(str, gone))} are gone",
-            hint=recreated,
-        )
-    if cut.topic.id is None and anchors and not any(anchor.same for anchor in anchors):
+        said = f"another record stands at {where}, where the last sealed one was"
+    elif gone:
+        said = f"partitions {', '.join(map(str, gone))} were read and are gone"
+    elif cut.topic.id is None and anchors and not any(anchor.same for anchor in anchors):
         return Finding(
             state=State.UNKNOWN,
             evaluated=0,
             message="the broker has no topic ids and Kafka discarded the last sealed records",
             hint=f"bictl ingest --table {table.name}",
         )
-    return passed(max(1, len(anchors)))
+    else:
+        return passed(max(1, len(anchors)))
+    return Finding(
+        state=State.FAIL,
+        evaluated=max(1, len(anchors)),
+        expected=cut.generation,
+        actual=str(cut.topic.id),
+        message=f"topic recreated: {said}",
+        hint=_accept(cut, table),
+    )
 
 
 def end_below_frontier(cut: Cut, *, table: "Table") -> Finding:
@@ -99,7 +84,7 @@ def lost(cut: Cut, shelf: Shelf) -> Ranges:
         for part in cut.parts
         if part.frontier is not None and part.start > part.frontier
     ]
-    return subtract(ranges, shelf.acked_ranges(cut.generation or ""))
+    return subtract(ranges, shelf.acked_ranges(cut.generation))
 
 
 def not_ingested(cut: Cut, shelf: Shelf, *, max_lag: int, table: "Table") -> Finding:
@@ -157,13 +142,26 @@ def oldest(cut: Cut) -> int | None:
 
 
 def baseline(
-    cut: Cut, shelf: Shelf, *, snapshot_begins: Callable[[], bool | None], table: "Table"
+    cut: Cut,
+    shelf: Shelf,
+    *,
+    snapshot_begins: Callable[[], Collection[int] | None],
+    table: "Table",
 ) -> Finding:
-    """K11: reading began at offset 0, or with a snapshot's first record.
+    """K11: reading began at the log's start, at offset 0 or before a snapshot's first record.
 
-    `snapshot_begins` tells, when it is asked, whether bronze holds a snapshot's first marker in
-    this generation; None when bronze could not be read.
+    `snapshot_begins` tells, when it is asked, which partitions bronze holds from before the newest
+    first marker of a snapshot on, in this generation; None when bronze could not be read.
     """
+    kept = below(cut, shelf)
+    if kept:
+        return Finding(
+            state=State.FAIL,
+            evaluated=len(cut.parts),
+            missing=of_ranges(kept, at_most=True),
+            message=f"{in_words(kept)} stand in Kafka before the first object, and in no object",
+            hint=f"bictl ingest --table {table.name} --fill",
+        )
     late = [
         (part, first)
         for part in cut.parts
@@ -171,10 +169,14 @@ def baseline(
         and not _acked_below(shelf, cut.generation, part.partition, first)
     ]
     begins = snapshot_begins() if late else None
-    if not late or begins:
+    ranges = [
+        Range(part.partition, 0, first)
+        for part, first in late
+        if part.partition not in (begins or ())
+    ]
+    if not ranges:
         return passed(len(cut.parts))
-    ranges = [Range(part.partition, 0, first) for part, first in late]
-    why = "" if begins is False else "; bronze could not be read for one"
+    why = "" if begins is not None else "; bronze could not be read for one"
     return Finding(
         state=State.UNKNOWN,
         evaluated=0,
@@ -184,19 +186,32 @@ def baseline(
     )
 
 
+def below(cut: Cut, shelf: Shelf) -> Ranges:
+    """What Kafka still has before the first batch: reading began at the log's start, which only
+    rises, so an object that held it is gone."""
+    ranges = []
+    for part in cut.parts:
+        place = (cut.generation, part.partition)
+        first = shelf.baseline(place)
+        if part.frontier is not None and first is not None and place not in shelf.since:
+            ranges.append(Range(part.partition, part.start, first))
+    return subtract(ranges, shelf.acked_ranges(cut.generation))
+
+
 def tally(cut: Cut, shelf: Shelf, *, max_lag: int) -> Tally:
     """Records of the topic, and those that sound objects hold."""
     held = sum(batch.records for batch in shelf.batches if batch.sound) - _held_twice(shelf)
-    gaps = merged(gap for place in shelf.chains for gap in unclaimed(shelf, place))
+    gaps = [gap for place in shelf.chains for gap in unclaimed(shelf, place)]
+    holes = merged([*gaps, *below(cut, shelf)])
     in_flight = sum(len(part.waiting) for part in cut.parts if not cut.is_late(part, max_lag))
     late = merged(part.waiting for part in cut.parts if cut.is_late(part, max_lag))
-    missing = total(gaps) + total(late) + total(lost(cut, shelf))
+    missing = total(holes) + total(late) + total(lost(cut, shelf))
     sparse = shelf.sparse
     return Tally(
         expected=held + in_flight + missing,
         accounted=held,
         in_flight=in_flight,
-        missing=of_ranges([*gaps, *late, *lost(cut, shelf)], at_most=sparse),
+        missing=of_ranges([*holes, *late, *lost(cut, shelf)], at_most=sparse),
         at_most=sparse and missing + in_flight > 0,
     )
 
@@ -213,19 +228,16 @@ def _held_twice(shelf: Shelf) -> int:
 
 def _first(cut: Cut, shelf: Shelf, part: Part) -> int:
     """Where this partition's reading began, or would begin."""
-    if cut.generation is not None and (cut.generation, part.partition) in shelf.since:
+    if (cut.generation, part.partition) in shelf.since:
         return 0  # a quick look starts where the full verdict ended
-    first = shelf.baseline((cut.generation, part.partition)) if cut.generation else None
+    first = shelf.baseline((cut.generation, part.partition))
     return part.start if first is None else first
 
 
-def _acked_below(shelf: Shelf, generation: str | None, partition: int, first: int) -> bool:
-    return not subtract([Range(partition, 0, first)], shelf.acked_ranges(generation or ""))
+def _acked_below(shelf: Shelf, generation: str, partition: int, first: int) -> bool:
+    return not subtract([Range(partition, 0, first)], shelf.acked_ranges(generation))
 
 
 def _accept(cut: Cut, table: "Table") -> str:
     """The command that accepts the topic as it is now as a new generation."""
-    new = cut.topic.id
-    if new is None:
-        new = str(int(cut.generation) + 1) if cut.generation and is_number(cut.generation) else "1"
-    return f"bictl ack --table {table.name} --generation {new} --reason …"
+    return f"bictl ack --table {table.name} --generation {cut.life.next} --reason …"

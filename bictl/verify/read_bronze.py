@@ -108,12 +108,13 @@ def read_ledger(database: "Database", table: "Table") -> tuple[Entry, ...]:
     )
 
 
-def snapshot_begins(database: "Database", table: "Table", generation: str) -> bool:
-    """Whether bronze holds a snapshot's first record in this generation."""
+def snapshot_begins(database: "Database", table: "Table", generation: str) -> frozenset[int]:
+    """The partitions of a generation that bronze holds from before a snapshot's first record on."""
     if not columns(database, table.bronze):
-        return False
+        return frozenset()
     query = database.named("verify/snapshot_begins", bronze=table.bronze)
-    return bool(database.value(query, {"topic": table.topic, "generation": generation}))
+    rows = database.rows(query, {"topic": table.topic, "generation": generation})
+    return frozenset(partition for (partition,) in rows)
 
 
 def read_conflicts(database: "Database", table: "Table") -> int:

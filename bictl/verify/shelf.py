@@ -71,24 +71,14 @@ class Shelf:
         }
 
     @cached_property
-    def generations(self) -> tuple[str, ...]:
-        """Generations in their order, which only the manifests know; the newest is the last."""
+    def generations(self) -> tuple[tuple[int, str], ...]:
+        """(number, name) of each generation in their order, which only the manifests know."""
         numbers: dict[str, int] = {}
         for batch in self.batches:
-            number = batch.manifest.generation_no if batch.manifest else -1
-            numbers[batch.name.generation] = max(number, numbers.get(batch.name.generation, -1))
-        return tuple(sorted(numbers, key=lambda generation: (numbers[generation], generation)))
-
-    def current(self, topic_id: str | None) -> str | None:
-        """The generation that Kafka's offsets belong to: the topic's own once it is accepted."""
-        accepted = {item.generation for item in self.acked if item.range is None}
-        known = self.generations
-        if topic_id is not None and (topic_id in known or topic_id in accepted):
-            return topic_id
-        numbers = [int(name) for name in {*known[-1:], *accepted} if is_number(name)]
-        if numbers and (not known or is_number(known[-1])):
-            return str(max(numbers))  # a broker without topic ids
-        return known[-1] if known else None
+            if batch.manifest is not None and batch.manifest.name == batch.name:
+                name = batch.name.generation
+                numbers[name] = max(batch.manifest.generation_no, numbers.get(name, 0))
+        return tuple(sorted((number, name) for name, number in numbers.items()))
 
     def frontier(self, place: Place) -> int | None:
         """The next offset to read; None where nothing is sealed."""
@@ -130,11 +120,6 @@ class Shelf:
             for batch in self.batches
             if batch.manifest is not None
         )
-
-
-def is_number(generation: str) -> bool:
-    """Whether a generation is one of a broker without topic ids."""
-    return generation.isascii() and generation.isdigit()
 
 
 def end_of(batch: Batch) -> int:

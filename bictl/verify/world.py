@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
 from bictl.errors import BictlError, SchemaMismatch
+from bictl.records import Topic
 from bictl.verify import cut as cutting
 from bictl.verify import read_bronze, read_rows
 from bictl.verify.bronze import Bronze, Comparison, compare
-from bictl.verify.cut import Anchor, Cut, Ends
+from bictl.verify.cut import Anchor, Cut, Ends, Life
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
@@ -136,40 +137,39 @@ class World:
         return self._list()
 
     @once
-    def frontiers_then(self) -> dict[str, dict[int, int]]:
-        """By generation, where each partition's newest batch ended before the ends were read."""
-        newest = self._read(self.first_listing.newest(), level="quick")
-        found: dict[str, dict[int, int]] = {}
-        for batch in newest:
-            if batch.sound and batch.manifest is not None:
-                place = found.setdefault(batch.name.generation, {})
-                place[batch.name.partition] = batch.manifest.next
-        return found
+    def newest_then(self) -> Shelf:
+        """The newest batch of each partition before the ends were read."""
+        newest = self._read(self.first_listing.newest(), level="manifest")
+        return Shelf(batches=tuple(batch for batch in newest if batch.sound), acked=self.acked)
+
+    @once
+    def topic(self) -> Topic:
+        """The topic as the broker describes it; asking creates nothing."""
+        return self._reader.describe(self.table.topic)
+
+    @once
+    def life(self) -> Life:
+        """Which generation the topic's records belong to."""
+        return cutting.choose_life(self.topic, self.newest_then)
 
     @once
     def ends(self) -> Ends:
         """The stable end of every partition at t0."""
-        newest = Shelf(batches=self._read(self.first_listing.newest(), level="quick"))
+        life, frontiers = self.life, {}
+        for generation, partition in self.newest_then.chains:
+            if life.accepted and generation == life.name:
+                frontiers[partition] = self.newest_then.frontier((generation, partition)) or 0
         return cutting.read_ends(
-            self._reader,
-            self.table.topic,
-            frontiers=self.frontiers_then,
-            current=newest.generations[-1] if newest.generations else None,
-            at=self.question.now,
+            self._reader, self.topic, frontiers=frontiers, at=self.question.now
         )
 
     @once
     def shelf(self) -> Shelf:
         """The objects, listed after the ends were read."""
         self._attempt("ends")
-        verdict = self.verdict if self.level == "quick" else None
-        since = verdict.frontiers if verdict else {}
         listing = self._list()
-        wanted = [
-            (info, name)
-            for info, name in listing.named
-            if name.first >= since.get((name.generation, name.partition), 0)
-        ]
+        since = self._since(listing) if self.level == "quick" else {}
+        wanted = [item for item in listing.named if item[1].first >= since.get(_place(item[1]), 0)]
         return Shelf(
             batches=self._read(wanted, level=self.level),
             foreign=listing.foreign,
@@ -180,7 +180,7 @@ class World:
     @once
     def cut(self) -> Cut:
         """The ends at t0 beside the frontiers of the shelf."""
-        return cutting.fix(self._reader, self.ends, self.shelf)
+        return cutting.fix(self._reader, self.ends, self.shelf, self.life)
 
     @once
     def anchors(self) -> tuple[Anchor, ...]:
@@ -226,7 +226,9 @@ class World:
         """Bronze and the quarantine."""
         if self.is_new:
             return Bronze(exists=False)
-        return self._in_snapshot(read_bronze.read_bronze, self.table, self.shelf.since)
+        since = self.shelf.since
+        starts = {**dict.fromkeys(self.shelf.chains, 0), **since} if since else since
+        return self._in_snapshot(read_bronze.read_bronze, self.table, starts)
 
     @once
     def ledger(self) -> tuple[Entry, ...]:
@@ -270,11 +272,12 @@ class World:
         return {}
 
     @once
-    def snapshot_begins(self) -> bool | None:
-        """Whether a snapshot's first record stands in the current generation; None: not known."""
+    def snapshot_begins(self) -> frozenset[int] | None:
+        """Partitions read from before a snapshot's first record in the current generation on;
+        None: not known."""
         try:
-            if self.is_new or self.cut.generation is None:
-                return False
+            if self.is_new:
+                return frozenset()
             return self._in_snapshot(read_bronze.snapshot_begins, self.table, self.cut.generation)
         except BictlError:
             return None
@@ -337,6 +340,20 @@ class World:
             getattr(self, name)
         except BictlError:
             return
+
+    def _since(self, listing: Listing) -> dict[Place, int]:
+        """Where a quick look starts in each partition that the last full verdict knew: where that
+        one ended, and at the newest batch, so that it looks at something at any time."""
+        try:
+            known = self.verdict.frontiers if self.verdict else {}
+        except BictlError:  # then it looks at everything
+            return {}
+        newest = {_place(name): name.first for _, name in listing.newest()}
+        return {
+            place: min(newest[place], frontier)
+            for place, frontier in known.items()
+            if place in newest
+        }
 
     def _list(self) -> Listing:
         acks = {item.key for item in self.acked}

@@ -74,7 +74,7 @@ class Pipeline:
     def value(self, query: str, *parameters: object) -> object:
         return self.database.value(query, parameters)
 
-    def keys(self) -> list[str]:
+    def batches(self) -> list[str]:
         """The batches' keys, in order."""
         return [info.key for info in self.objects.list(self.table.prefix)]
 
@@ -86,7 +86,7 @@ class Pipeline:
 
     def put(self, key: str, body: bytes, metadata: dict[str, str]) -> None:
         """Overwrites an object, which bictl itself never does."""
-        if key in self.keys():
+        if key in self.batches():
             self.objects.delete(key)
         assert self.objects.put_new(key, body, metadata=metadata)
 

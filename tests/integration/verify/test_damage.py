@@ -27,7 +27,7 @@ def found(report, name):
 
 
 def test_an_object_deleted_from_the_middle_is_a_hole_and_a_lost_object(pipeline):
-    gone = pipeline.keys()[1]
+    gone = pipeline.batches()[1]
     covered = pipeline.manifest(gone).range
     pipeline.objects.delete(gone)
     report = pipeline.verify()
@@ -38,7 +38,7 @@ def test_an_object_deleted_from_the_middle_is_a_hole_and_a_lost_object(pipeline)
 
 
 def test_the_newest_object_deleted_is_not_ingested_and_lost(pipeline):
-    gone = pipeline.keys()[-1]
+    gone = pipeline.batches()[-1]
     covered = pipeline.manifest(gone).range
     pipeline.objects.delete(gone)
     report = pipeline.verify()
@@ -49,7 +49,7 @@ def test_the_newest_object_deleted_is_not_ingested_and_lost(pipeline):
 
 
 def test_a_deleted_object_is_missed_although_the_ledger_forgot_it(pipeline):
-    gone = pipeline.keys()[1]
+    gone = pipeline.batches()[1]
     pipeline.objects.delete(gone)
     pipeline.execute("delete from bictl.object_ledger")
     report = pipeline.verify()
@@ -67,7 +67,7 @@ def test_a_deleted_object_is_missed_although_the_ledger_forgot_it(pipeline):
     ids=["truncated", "longer", "flipped"],
 )
 def test_an_object_with_other_bytes_is_named_with_its_range(pipeline, change):
-    key = pipeline.keys()[1]
+    key = pipeline.batches()[1]
     body, metadata = pipeline.objects.get(key)
     pipeline.put(key, change(body), metadata)
     report = pipeline.verify()
@@ -78,7 +78,7 @@ def test_an_object_with_other_bytes_is_named_with_its_range(pipeline, change):
 
 
 def test_an_object_replaced_with_its_manifest_is_known_by_the_ledger(pipeline):
-    key = pipeline.keys()[1]
+    key = pipeline.batches()[1]
     body, _ = pipeline.objects.get(key)
     manifest = pipeline.manifest(key)
     pipeline.objects.delete(key)
@@ -92,7 +92,7 @@ def test_an_object_replaced_with_its_manifest_is_known_by_the_ledger(pipeline):
 
 
 def test_an_object_without_a_manifest_is_damaged(pipeline):
-    key = pipeline.keys()[1]
+    key = pipeline.batches()[1]
     body, _ = pipeline.objects.get(key)
     pipeline.put(key, body, {})
     report = pipeline.verify()
@@ -102,7 +102,7 @@ def test_an_object_without_a_manifest_is_damaged(pipeline):
 
 
 def test_an_object_moved_to_another_place_is_damaged(pipeline):
-    first, second = pipeline.keys()[:2]
+    first, second = pipeline.batches()[:2]
     body, metadata = pipeline.objects.get(first)
     pipeline.put(second, body, metadata)
     report = pipeline.verify()
@@ -121,7 +121,7 @@ def test_a_foreign_object_is_a_warning_and_never_loaded(pipeline):
 
 def test_a_deep_look_reads_every_line(pipeline):
     """A dense manifest over lines that do not rise: only reading them shows it."""
-    key = pipeline.keys()[1]
+    key = pipeline.batches()[1]
     body, _ = pipeline.objects.get(key)
     manifest = pipeline.manifest(key)
     lines = gzip.decompress(body).splitlines(keepends=True)

@@ -54,10 +54,10 @@ def test_a_healthy_pipeline_is_complete(pipeline, level):
 def test_verify_writes_nothing(pipeline):
     counts = "select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_user_tables"
     pipeline.execute("select pg_stat_force_next_flush()")
-    before = pipeline.value(counts), pipeline.keys()
+    before = pipeline.value(counts), pipeline.batches()
     pipeline.verify()
     pipeline.execute("select pg_stat_force_next_flush()")
-    assert (pipeline.value(counts), pipeline.keys()) == before
+    assert (pipeline.value(counts), pipeline.batches()) == before
 
 
 def test_records_on_their_way_are_in_flight_and_not_complete(empty_pipeline, write):
@@ -208,7 +208,7 @@ def test_a_key_that_moved_between_partitions_is_its_newest_record(empty_pipeline
 
 def test_rows_that_a_load_adds_while_verifying_are_no_alarm(pipeline, monkeypatch):
     """Objects are listed, then one more is sealed and loaded, then bronze is read."""
-    gone = pipeline.keys()[-1]
+    gone = pipeline.batches()[-1]
     body, metadata = pipeline.objects.get(gone)
     pipeline.objects.delete(gone)
     listed, calls = pipeline.objects.list, []

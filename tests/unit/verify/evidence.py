@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 from bictl.records import BatchName, Manifest, Range, Topic
 from bictl.settings import Table
-from bictl.verify.cut import Cut, Part
+from bictl.verify.cut import Cut, Life, Part
 from bictl.verify.shelf import Batch, Shelf
 
 NOW = datetime(2024, 5, 14, 12, tzinfo=UTC)
@@ -47,10 +47,9 @@ def shelf(*batches, **fields):
     return Shelf(batches=batches, **fields)
 
 
-def cut(*parts, generation="g1", topic_id="g1", partitions=(0,)):
-    return Cut(
-        topic=Topic("t", "c", topic_id, partitions), generation=generation, at=NOW, parts=parts
-    )
+def cut(*parts, generation="g1", topic_id="g1", partitions=(0,), accepted=True):
+    life = Life(name=generation, accepted=accepted, next="g-next")
+    return Cut(topic=Topic("t", "c", topic_id, partitions), life=life, at=NOW, parts=parts)
 
 
 def part(start=0, end=0, **fields):

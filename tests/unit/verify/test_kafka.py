@@ -2,9 +2,9 @@
 
 from evidence import LAG, NOW, OLD, TABLE, YOUNG, batch, cut, part, shelf
 
-from bictl.records import Range
+from bictl.records import Range, Topic
 from bictl.verify import kafka, objects
-from bictl.verify.cut import Anchor
+from bictl.verify.cut import Anchor, Life, choose_life
 from bictl.verify.report import State
 from bictl.verify.shelf import Acked, Shelf
 
@@ -68,20 +68,6 @@ def test_a_partition_that_was_never_read_is_missed():
     assert found.missing.ranges == (Range(1, 0, 7),)
 
 
-def test_another_topic_id_is_a_recreated_topic():
-    found = kafka.identity(cut(part(end=5), topic_id="g2"), shelf(batch(0, 115)), [], table=TABLE)
-    assert found.state is State.FAIL
-    assert "g2" in found.message
-    assert "g1" in found.message
-
-
-def test_a_recreated_topic_that_was_acknowledged_is_read_as_the_new_generation():
-    there = shelf(batch(0, 115), acked=(Acked(generation="g2", range=None, words=""),))
-    assert there.current("g2") == "g2"
-    found = kafka.identity(cut(part(end=5), generation="g2", topic_id="g2"), there, [], table=TABLE)
-    assert found.state is State.OK
-
-
 def test_another_record_at_the_anchor_is_a_changed_identity():
     anchor = Anchor(partition=0, offset=114, same=False)
     found = kafka.identity(cut(part(end=200)), shelf(batch(0, 115)), [anchor], table=TABLE)
@@ -119,14 +105,6 @@ def test_retention_past_the_frontier_names_the_exact_range_until_it_is_acknowled
         batch(0, 115), acked=(Acked(generation="g1", range=Range(0, 115, 200), words="by ann"),)
     )
     assert kafka.retention_loss(here, acked, table=TABLE).state is State.OK
-
-
-def test_a_baseline_above_0_is_never_complete_without_a_snapshots_first_marker():
-    here, there = cut(part(start=50, end=100, frontier=100)), shelf(batch(50, 100))
-    ask = {"table": TABLE}
-    assert kafka.baseline(here, there, snapshot_begins=lambda: False, **ask).state is State.UNKNOWN
-    assert kafka.baseline(here, there, snapshot_begins=lambda: None, **ask).state is State.UNKNOWN
-    assert kafka.baseline(here, there, snapshot_begins=lambda: True, **ask).state is State.OK
 
 
 def test_a_hole_between_batches_is_named_and_counted_as_missing():
@@ -170,7 +148,71 @@ def test_a_batch_of_no_records_moves_the_frontier_and_nothing_else():
     assert tally.whole
 
 
+def test_another_topic_id_is_a_recreated_topic():
+    here = cut(part(end=5), topic_id="g2", accepted=False)
+    found = kafka.identity(here, shelf(batch(0, 115)), [], table=TABLE)
+    assert found.state is State.FAIL
+    assert "g2" in found.message
+    assert "g1" in found.message
+    assert "--generation g-next " in found.hint
+
+
+def life(topic_id, *batches, accepted=()):
+    acked = tuple(Acked(generation=name, range=None, words="") for name in accepted)
+    return choose_life(Topic("t", "c", topic_id, (0,)), shelf(*batches, acked=acked))
+
+
+def test_a_topic_goes_on_under_its_id_and_another_one_only_when_it_is_accepted():
+    old = batch(0, 115, generation="g1")
+    assert life("g1", old) == Life(name="g1", accepted=True, next="g1-1")
+    assert life("g2", old) == Life(name="g1", accepted=False, next="g2")
+    assert life("g2", old, accepted=["g2"]).name == "g2"
+    assert life("g2").accepted
+
+
+def test_a_log_that_began_anew_is_read_as_the_newest_life_of_its_topic():
+    topic = "01a20663-ed00-7d11-93bc-effcca6ba6c3"
+    old, new = batch(0, 115, generation=topic), batch(0, 5, generation=f"{topic}-1", number=1)
+    assert life(topic, old).next == f"{topic}-1"
+    assert life(topic, old, new).name == f"{topic}-1"
+    assert life(topic, old, accepted=[f"{topic}-1"]).name == f"{topic}-1"
+
+
+def test_without_topic_ids_generations_are_numbers():
+    old = batch(0, 115, generation="0")
+    assert life(None, old) == Life(name="0", accepted=True, next="1")
+    assert life(None, old, accepted=["1"]).name == "1"
+    assert life(None).name == "0"
+
+
+def test_a_baseline_above_0_is_never_complete_without_a_snapshots_first_marker():
+    here, there = cut(part(start=50, end=115, frontier=115)), shelf(batch(50, 115))
+    for begins in (frozenset(), None):
+        found = kafka.baseline(here, there, snapshot_begins=lambda b=begins: b, table=TABLE)
+        assert found.state is State.UNKNOWN
+        assert found.missing.ranges == (Range(0, 0, 50),)
+    found = kafka.baseline(here, there, snapshot_begins=lambda: frozenset({0}), table=TABLE)
+    assert found.state is State.OK
+
+
+def test_a_snapshot_proves_the_beginning_of_the_partitions_that_saw_it_and_of_no_other():
+    parts = [part(partition=number, start=50, end=115, frontier=115) for number in (0, 1)]
+    there = shelf(batch(50, 115), batch(50, 115, partition=1))
+    here = cut(*parts, partitions=(0, 1))
+    found = kafka.baseline(here, there, snapshot_begins=lambda: frozenset({0}), table=TABLE)
+    assert found.state is State.UNKNOWN
+    assert found.missing.ranges == (Range(1, 0, 50),)
+
+
+def test_what_kafka_still_has_before_the_first_object_is_missing_and_no_late_beginning():
+    here, there = cut(part(start=20, end=115, frontier=115)), shelf(batch(50, 115))
+    found = kafka.baseline(here, there, snapshot_begins=lambda: frozenset({0}), table=TABLE)
+    assert found.state is State.FAIL
+    assert found.missing.ranges == (Range(0, 20, 50),)
+    assert found.hint == "bictl ingest --table product --fill"
+    assert kafka.tally(here, there, max_lag=LAG).missing.ranges == (Range(0, 20, 50),)
+
+
 def test_generations_are_ordered_by_their_number_and_not_by_their_random_id():
     there = shelf(batch(0, 5, generation="zz", number=0), batch(0, 5, generation="aa", number=1))
-    assert there.generations == ("zz", "aa")
-    assert there.current(None) == "aa"
+    assert there.generations == ((0, "zz"), (1, "aa"))

@@ -1,0 +1,72 @@
+"""Whether both sides of a boundary hold the same records, and not only the same offsets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bictl.verify.ranges import Ranges, in_words, merged, total
+from bictl.verify.report import Finding, State, of_ranges, passed
+
+if TYPE_CHECKING:
+    from bictl.settings import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Contents:
+    """Records of two layers, compared one by one.
+
+    `different` are on both sides with other content, `absent` upstream alone; `only` counts those
+    that stand downstream alone.
+    """
+
+    compared: int = 0
+    different: Ranges = ()
+    absent: Ranges = ()
+    only: int = 0
+
+
+def added(parts: Iterable[Contents]) -> Contents:
+    """Several comparisons as one."""
+    found = list(parts)
+    return Contents(
+        compared=sum(part.compared for part in found),
+        different=merged(item for part in found for item in part.different),
+        absent=merged(item for part in found for item in part.absent),
+        only=sum(part.only for part in found),
+    )
+
+
+def as_served(found: Contents, *, table: "Table") -> Finding:
+    """K10: what Kafka still serves stands in the objects, with the same bytes."""
+    evaluated = found.compared + total(found.absent)
+    if not found.different and not found.absent:
+        gone = f"{found.only} records are in the objects and not in Kafka any more"
+        return passed(evaluated or found.only, gone if found.only else "")
+    said = []
+    if found.absent:
+        said.append(f"{in_words(found.absent)} stand in Kafka and not in the object of that range")
+    if found.different:
+        said.append(f"{in_words(found.different)} hold other bytes than Kafka serves")
+    return Finding(
+        state=State.FAIL,
+        evaluated=evaluated,
+        missing=of_ranges(found.absent),
+        extra=of_ranges(found.different),
+        message="; ".join(said),
+        hint=f"bictl trace --table {table.name} shows one; move the wrong objects away, then "
+        f"bictl ingest --table {table.name} --fill",
+    )
+
+
+def as_sealed(found: Contents, *, table: "Table") -> Finding:
+    """B10: each row of bronze and the quarantine holds what its object holds."""
+    if not found.different:
+        return passed(found.compared)
+    return Finding(
+        state=State.FAIL,
+        evaluated=found.compared,
+        extra=of_ranges(found.different),
+        message=f"{in_words(found.different)} ({total(found.different)} rows) hold other content "
+        "than their objects",
+        hint=f"bictl load-bronze --table {table.name} --replay",
+    )

@@ -1,0 +1,175 @@
+"""Reading every record once more, from both sides of a boundary: what a deep look adds."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from typing import TYPE_CHECKING, Any
+
+from bictl import wire
+from bictl.errors import RetentionPassed
+from bictl.records import Manifest, Record
+from bictl.verify.contents import Contents, added
+from bictl.verify.ranges import from_offsets
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.objects import ObjectStore
+    from bictl.clients.topics import TopicReader
+    from bictl.settings import Table
+    from bictl.verify.cut import Cut, Part
+    from bictl.verify.shelf import Batch, Shelf
+
+_AT_ONCE = 500  # records a statement
+
+
+# Kafka against the objects ------------------------------------------------------------------------
+
+
+def compare_kafka(
+    reader: "TopicReader", objects: "ObjectStore", cut: "Cut", shelf: "Shelf"
+) -> Contents:
+    """What Kafka still serves below the frontier, byte by byte."""
+    return added(
+        _with_kafka(reader, part, batch.manifest, _lines(objects, batch))
+        for part in cut.parts
+        if part.frontier is not None
+        for batch in shelf.chains.get((cut.generation or "", part.partition), ())
+        if batch.sound and batch.manifest is not None
+    )
+
+
+def _with_kafka(
+    reader: "TopicReader", part: "Part", manifest: Manifest, lines: Iterator[wire.Line]
+) -> Contents:
+    """One batch against its range of the log, as far as that reaches."""
+    first, end = max(manifest.first, part.start), min(manifest.next, part.end)
+    if first >= end:
+        return Contents()
+    try:
+        sealed = {line.offset: line for line in lines if first <= line.offset < end}
+    except ValueError:  # a line that is none
+        return Contents(different=(manifest.range,))
+    compared, different, absent = 0, [], []
+    try:
+        for chunk in reader.read(manifest.topic, part.partition, first=first, end=end):
+            for record in chunk.records:
+                line = sealed.get(record.offset)
+                compared += line is not None
+                if line is None:
+                    absent.append(record.offset)
+                elif not _is_same(record, line):
+                    different.append(record.offset)
+    except RetentionPassed:  # discarded while it was compared: the rest is the objects' alone
+        pass
+    return Contents(
+        compared=compared,
+        different=from_offsets(part.partition, different),
+        absent=from_offsets(part.partition, absent),
+        only=len(sealed) - compared,
+    )
+
+
+def _is_same(record: Record, line: wire.Line) -> bool:
+    mine = (line.timestamp, line.key, line.value, tuple(line.headers))
+    return (record.timestamp, record.key, record.value, tuple(record.headers)) == mine
+
+
+# The objects against bronze -----------------------------------------------------------------------
+
+
+def compare_bronze(
+    objects: "ObjectStore", database: "Database", table: "Table", shelf: "Shelf"
+) -> Contents:
+    """Every line of every sound object against the row or the quarantined record at its offset."""
+    compare = _Rows(database, table)
+    return added(
+        compare.with_batch(batch.manifest, _lines(objects, batch))
+        for batch in shelf.batches
+        if batch.sound and batch.manifest is not None
+    )
+
+
+class _Rows:
+    """Bronze's rows, asked about batch by batch."""
+
+    def __init__(self, database: "Database", table: "Table") -> None:
+        self._database, self._table = database, table
+        self._keys, self._values = wire.EnvelopeSplitter(), wire.EnvelopeSplitter()
+        self._schemas: dict[bytes, str] = {}
+
+    def with_batch(self, manifest: Manifest, lines: Iterator[wire.Line]) -> Contents:
+        """One batch against the rows of its range."""
+        place = {
+            "topic": manifest.topic,
+            "generation": manifest.generation,
+            "partition": manifest.partition,
+        }
+        within = {**place, "first": manifest.first, "next": manifest.next}
+        found = self._rows("verify/quarantined", within)
+        held = {offset: (_bytes(key), _bytes(value)) for offset, key, value in found}
+        compared, different = 0, list[int]()
+        try:
+            while some := list(islice(lines, _AT_ONCE)):
+                compared += len(some)
+                aside = [line for line in some if line.offset in held]
+                different += [line.offset for line in aside if held[line.offset] != line[4:6]]
+                different += self._differing(place, [one for one in some if one.offset not in held])
+        except ValueError:  # a line that is none
+            return Contents(different=(manifest.range,))
+        return Contents(compared=compared, different=from_offsets(manifest.partition, different))
+
+    def _differing(self, place: dict[str, Any], lines: Sequence[wire.Line]) -> list[int]:
+        """The offsets of records that bronze holds otherwise; absent ones are others' business."""
+        split = [
+            (line, self._split(self._keys, line.key), self._split(self._values, line.value))
+            for line in lines
+        ]
+        parameters = {
+            **place,
+            "offsets": [line.offset for line in lines],
+            "milliseconds": [line.timestamp for line in lines],
+            "keys": [text for _, (_, text), _ in split],
+            "values": [text for _, _, (_, text) in split],
+            "key_schemas": [schema for _, (schema, _), _ in split],
+            "schemas": [schema for _, _, (schema, _) in split],
+        }
+        return [offset for (offset,) in self._rows("verify/contents", parameters)]
+
+    def _split(
+        self, splitter: wire.EnvelopeSplitter, raw: bytes | None
+    ) -> tuple[str | None, str | None]:
+        """The schema's sha256 and the rest; both as bronze would keep them."""
+        if raw is None:
+            return None, None
+        schema, rest = splitter.split(raw)
+        return None if schema is None else self._schema(schema), _text(rest)
+
+    def _schema(self, schema: bytes) -> str:
+        """The sha256 by which a schema is known; another word where its content was changed."""
+        if schema not in self._schemas:
+            digest = hashlib.sha256(schema)
+            query = "select schema = %s::jsonb from bronze.cdc_schema where sha256 = %s"
+            same = self._database.value(query, [_text(schema), digest.digest()])
+            self._schemas[schema] = "other" if same is False else digest.hexdigest()
+        return self._schemas[schema]
+
+    def _rows(self, name: str, parameters: dict[str, Any]) -> list[tuple[Any, ...]]:
+        query = self._database.named(name, bronze=self._table.bronze)
+        return self._database.rows(query, parameters)
+
+
+def _lines(objects: "ObjectStore", batch: "Batch") -> Iterator[wire.Line]:
+    return (wire.parse_line(text) for text in wire.read_lines(objects.get(batch.key)[0]))
+
+
+def _text(raw: bytes) -> str:
+    """The text that Postgres is to read; one that it refuses where it could not hold the bytes."""
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError:
+        return ""
+    return "" if "\0" in text else text
+
+
+def _bytes(raw: Any) -> bytes | None:
+    return None if raw is None else bytes(raw)
