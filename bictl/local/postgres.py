@@ -71,6 +71,7 @@ class Postgres:
             arguments=[
                 *("-D", str(self._data), "-h", HOST, "-p", str(self._place.ports["postgres"])),
                 *("-c", "unix_socket_directories=", "-c", "wal_level=logical"),
+                *("-c", "shared_buffers=512MB"),  # vectors and their index at 61k take 285 MB
             ],
             cwd=self._data,
             environment={"PATH": os.defpath, "TZ": "UTC"},
