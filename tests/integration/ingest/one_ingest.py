@@ -4,6 +4,7 @@ python one_ingest.py CONFIG BATCH_RECORDS
 """
 
 import sys
+from pathlib import Path
 
 from bictl import settings as configured
 from bictl.clients import Clients
@@ -23,4 +24,6 @@ with Clients(settings) as clients:
         limits=Ingest(batch_records=int(sys.argv[2])),
         run=f"cut-{sys.argv[2]}",
     )
-    print("records", result.records)
+    status = Path("/proc/self/status").read_text()  # ru_maxrss counts the parent's memory too
+    peak = int(status.partition("VmHWM:")[2].split()[0])
+    print("records", result.records, "KiB", peak)

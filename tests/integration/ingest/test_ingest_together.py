@@ -71,7 +71,7 @@ def test_eight_processes_at_once_make_one_chain(produce, table, settings, client
     ended = [process.communicate(timeout=120)[0] for process in together]
 
     assert [process.returncode for process in together] == [0] * 8
-    assert sum(int(words.split()[-1]) for words in ended) == 500
+    assert sum(int(words.split()[1]) for words in ended) == 500
     assert [(line.partition, line.offset) for line in lines()] == [
         *((0, offset) for offset in range(300)),
         *((1, offset) for offset in range(200)),
