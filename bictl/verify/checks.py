@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bictl.errors import NotFound
-from bictl.verify import bronze, kafka, meta, objects, staging, vectors
+from bictl.verify import bronze, contents, kafka, meta, objects, staging, vectors
 from bictl.verify.frame import Crossing, Definition
 from bictl.verify.layers import (
     BRONZE,
@@ -100,6 +100,15 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: kafka.time_lag(w.cut, max_lag=w.max_lag, table=w.table),
         level=_QUICK,
+    ),
+    Definition(
+        "K10",
+        "objects hold what Kafka serves",
+        KAFKA_TO_OBJECTS,
+        lambda w: contents.as_served(w.served, table=w.table),
+        level="deep",
+        kind=_LOSS,
+        grows="with records, read from Kafka once more",
     ),
     Definition(
         "K11",
@@ -229,6 +238,14 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: meta.conflicts(w.conflicts),
         level=_QUICK,
         kind=_LOSS,
+    ),
+    Definition(
+        "B10",
+        "each row holds what its object holds",
+        OBJECTS_TO_BRONZE,
+        lambda w: contents.as_sealed(w.loaded, table=w.table),
+        level="deep",
+        grows="with records, each sent to Postgres once more",
     ),
     Definition(
         "T2",

@@ -110,16 +110,19 @@ class _Rows:
         compared, different = 0, list[int]()
         try:
             while some := list(islice(lines, _AT_ONCE)):
-                compared += len(some)
                 aside = [line for line in some if line.offset in held]
                 different += [line.offset for line in aside if held[line.offset] != line[4:6]]
-                different += self._differing(place, [one for one in some if one.offset not in held])
+                others = [line for line in some if line.offset not in held]
+                rows, differing = self._with_rows(place, others)
+                compared, different = compared + len(aside) + rows, different + differing
         except ValueError:  # a line that is none
             return Contents(different=(manifest.range,))
         return Contents(compared=compared, different=from_offsets(manifest.partition, different))
 
-    def _differing(self, place: dict[str, Any], lines: Sequence[wire.Line]) -> list[int]:
-        """The offsets of records that bronze holds otherwise; absent ones are others' business."""
+    def _with_rows(
+        self, place: dict[str, Any], lines: Sequence[wire.Line]
+    ) -> tuple[int, list[int]]:
+        """How many rows bronze has of these records, and the offsets of those that differ."""
         split = [
             (line, self._split(self._keys, line.key), self._split(self._values, line.value))
             for line in lines
@@ -133,7 +136,8 @@ class _Rows:
             "key_schemas": [schema for _, (schema, _), _ in split],
             "schemas": [schema for _, _, (schema, _) in split],
         }
-        return [offset for (offset,) in self._rows("verify/contents", parameters)]
+        ((rows, differing),) = self._rows("verify/contents", parameters)
+        return rows, differing or []
 
     def _split(
         self, splitter: wire.EnvelopeSplitter, raw: bytes | None

@@ -14,8 +14,9 @@ from bictl import wire
 from bictl.errors import BictlError, SchemaMismatch
 from bictl.records import Topic
 from bictl.verify import cut as cutting
-from bictl.verify import read_bronze, read_rows
+from bictl.verify import read_bronze, read_contents, read_rows
 from bictl.verify.bronze import Bronze, Comparison, compare
+from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Cut, Ends, Life
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
@@ -191,6 +192,11 @@ class World:
                 sealed += self._last_record(chain)
         return cutting.compare_anchors(self._reader, self.cut, sealed)
 
+    @once
+    def served(self) -> Contents:
+        """What Kafka still serves against the objects, record by record."""
+        return read_contents.compare_kafka(self._reader, self._objects, self.cut, self.shelf)
+
     # Postgres: one snapshot, opened after everything upstream was read.
 
     @once
@@ -267,6 +273,11 @@ class World:
         )
 
     @once
+    def loaded(self) -> Contents:
+        """The objects against bronze and the quarantine, record by record."""
+        return self._in_snapshot(self._compare_bronze) if self.bronze.exists else Contents()
+
+    @once
     def acked_reasons(self) -> dict[str, str]:
         """Quarantine reasons (SQLSTATE) that a person acknowledged."""
         return {}
@@ -333,6 +344,9 @@ class World:
         """Reads within a savepoint, so that a failed statement spoils no other check."""
         with self.database.transaction():
             return read(self.database, *what)
+
+    def _compare_bronze(self, database: "Database") -> Contents:
+        return read_contents.compare_bronze(self._objects, database, self.table, self.shelf)
 
     def _attempt(self, name: str) -> None:
         """Acquires something for its place in the order; whoever needs it meets its failure."""
