@@ -24,8 +24,9 @@ BOUNDARIES = (
     Column("extra", "too many", kind="count"),
     Column("in_flight", "in flight", kind="count"),
     Column("state", kind="state"),
-    Column("hint", "what to do"),
+    Column("hint", "what to do", wide=True),
 )
+OFTEN_NOTHING = {"extra", "in_flight"}
 CHECKS = (
     Column("id", "check"),
     Column("state", kind="state"),
@@ -191,6 +192,17 @@ def _used(columns: Sequence[Column], rows: Sequence[dict[str, Any]]) -> list[Col
         column
         for column in columns
         if column.key not in optional or any(row[column.key] for row in rows)
+    ]
+
+
+def _worth_showing(
+    columns: Sequence[Column], rows: Sequence[dict[str, object]]
+) -> Sequence[Column]:
+    """The columns without those that hold nothing, where nothing is the usual."""
+    return [
+        column
+        for column in columns
+        if column.key not in OFTEN_NOTHING or any(row[column.key] for row in rows)
     ]
 
 

@@ -21,7 +21,7 @@ def found(report, name):
 
 def test_a_first_object_that_is_gone_everywhere_is_still_missed_where_kafka_has_it(pipeline):
     """Object, rows and ledger forgot it together: only Kafka remembers."""
-    first = [key for key in pipeline.batches() if "partition=00001" in key][0]
+    first = next(key for key in pipeline.batches() if "partition=00001" in key)
     pipeline.objects.delete(first)
     pipeline.execute("delete from bronze.product_cdc where batch_file = %s", first)
     pipeline.execute("delete from bictl.object_ledger where object_key = %s", first)
