@@ -11,30 +11,43 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
+from bictl.clients.bootstrap import host_and_port, servers, unreachable
 from bictl.clients.topic_errors import meaning, translate
-from bictl.errors import AccessDenied, BictlError, ConfigError, TimedOut, Unreachable
+from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
 from bictl.settings import Kafka
 
 _BOOTSTRAP = 10.0  # seconds: a broker that restarts is back by then, a dead one is known soon
 _FETCH_BYTES = 10 * 1024 * 1024
 _MAX_RECONNECT_MS = 1000  # the default of 30 s turns a broker's restart into half a minute
 
+_FINAL = {AccessDenied, ConfigError}  # meanings of a refusal that another try does not change
 _log = logging.getLogger("kafka")
 _log.addHandler(logging.NullHandler())
 
+_Answer = tuple[Any, BaseException | None]
+
 
 class _LastWords(logging.Handler):
-    """Keeps the newest reason why a try to connect failed: the timeout itself says nothing."""
+    """Hears why a try to connect failed: the timeout itself says nothing, and comes late.
 
-    def __init__(self) -> None:
+    A refusal that no further try will change is an answer.
+    """
+
+    def __init__(self, answers: "queue.SimpleQueue[_Answer]") -> None:
         super().__init__(logging.WARNING)
-        self.error: BaseException | None = None
+        self.reason: BaseException | None = None
+        self._answers = answers
 
     def emit(self, record: logging.LogRecord) -> None:
         """Takes the exception out of a log record's arguments."""
         for argument in record.args if isinstance(record.args, tuple) else ():
-            if isinstance(argument, Exception) and meaning(type(argument)) is not TimedOut:
-                self.error = argument
+            if not isinstance(argument, Exception):
+                continue
+            kind = meaning(type(argument))
+            if kind in _FINAL:
+                self._answers.put((None, argument))
+            elif kind is Unreachable:
+                self.reason = argument
 
 
 def open_consumer(kafka: Kafka, *, timeout: float) -> Any:
@@ -67,62 +80,82 @@ def open_admin(kafka: Kafka, *, timeout: float) -> Any:
     return _open(kafka, KafkaAdminClient, timeout)
 
 
+def servers(kafka: Kafka) -> list[str]:
+    """`host:port` of each bootstrap server."""
+    return [part.strip() for part in kafka.bootstrap_servers.split(",") if part.strip()]
+
+
 def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
     import kafka.errors as vendor
 
     _log.setLevel(max(_log.level, logging.WARNING))  # DEBUG prints sasl_plain_password
-    words = _LastWords()
-    _log.addHandler(words)
     doing = f"connect to Kafka at {kafka.bootstrap_servers}"
     options = connection_options(kafka, timeout=timeout)
+    _knock(kafka, doing, min(timeout, _PROBE))
+    answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
+    words = _LastWords(answers)
+    _log.addHandler(words)
     try:
-        return _in_time(lambda: connect(**options), options["bootstrap_timeout_ms"] / 1000 + 1)
-    except vendor.KafkaTimeoutError as error:
-        raise _no_bootstrap(kafka, words.error or error, doing) from error
-    except vendor.KafkaError as error:
-        raise translate(error, doing=doing) from error
-    except (ValueError, AssertionError, OSError) as error:
-        raise ConfigError(
-            f"{doing}: {error}", hint="correct [kafka] (bictl config show)"
-        ) from error
+        threading.Thread(
+            target=_answer, args=(answers, lambda: connect(**options)), daemon=True
+        ).start()
+        # kafka-python's own deadline does not cover a TLS handshake that nobody answers
+        client, error = answers.get(timeout=options["bootstrap_timeout_ms"] / 1000 + 1)
+    except queue.Empty:
+        client, error = None, vendor.KafkaTimeoutError("no answer")
     finally:
         _log.removeHandler(words)
-
-
-def _in_time(connect: Callable[[], Any], seconds: float) -> Any:
-    """What `connect` gives. Its own deadline does not cover a TLS handshake with a peer that does
-    not speak TLS: that would wait for ever."""
-    import kafka.errors as vendor
-
-    answers: queue.SimpleQueue[tuple[Any, BaseException | None]] = queue.SimpleQueue()
-
-    def run() -> None:
-        try:
-            answers.put((connect(), None))
-        except BaseException as error:  # handed to the waiting thread
-            answers.put((None, error))
-
-    threading.Thread(target=run, daemon=True, name="kafka-connect").start()
-    try:
-        client, error = answers.get(timeout=seconds)
-    except queue.Empty:
-        raise vendor.KafkaTimeoutError(f"no answer within {seconds:g} s") from None
     if error is not None:
-        raise error
+        raise _failure(kafka, doing, error, words.reason) from error
     return client
 
 
-def _no_bootstrap(kafka: Kafka, reason: BaseException, doing: str) -> BictlError:
-    kind = meaning(type(reason))
-    if kind in {AccessDenied, ConfigError}:
-        return translate(reason, doing=doing)
-    return Unreachable(f"{doing}: {reason}", hint=_hint(kafka))
+def _knock(kafka: Kafka, doing: str, timeout: float) -> None:
+    """Unreachable at once when no server's port is open: kafka-python would try on and on."""
+    failures: list[OSError] = []
+    for server in servers(kafka):
+        try:
+            socket.create_connection(host_and_port(server), timeout).close()
+        except OSError as error:
+            failures.append(error)
+        else:
+            return
+    unknown = all(isinstance(error, socket.gaierror) for error in failures)
+    words = "; ".join(sorted({error.strerror or str(error) for error in failures}))
+    raise Unreachable(
+        f"{doing}: {words or 'no server is named'}", hint=_NO_NAME if unknown else _hint(kafka)
+    )
+
+
+def _host_and_port(server: str) -> tuple[str, int]:
+    """Of `host`, `host:9092`, `[::1]:9092`."""
+    port = _PORT.search(server)
+    host = server[: port.start()] if port else server
+    return host.strip("[]"), int(port[0][1:]) if port else 9092
+
+
+def _answer(answers: "queue.SimpleQueue[_Answer]", connect: Callable[[], Any]) -> None:
+    try:
+        answers.put((connect(), None))
+    except BaseException as error:  # for the thread that waits
+        answers.put((None, error))
+
+
+def _failure(
+    kafka: Kafka, doing: str, error: BaseException, reason: BaseException | None
+) -> BictlError:
+    kind = meaning(type(error))
+    if kind is None:  # of the options, before anything was sent
+        return ConfigError(f"{doing}: {error}", hint="correct [kafka] (bictl config show)")
+    if issubclass(kind, Unreachable):
+        return unreachable(kafka, reason)
+    return translate(error, doing=doing)
 
 
 def connection_options(kafka: Kafka, *, timeout: float) -> dict[str, Any]:
     """The options that every client of kafka-python takes; ConfigError for unsafe ones."""
     options: dict[str, Any] = {
-        "bootstrap_servers": [part.strip() for part in kafka.bootstrap_servers.split(",")],
+        "bootstrap_servers": servers(kafka),
         "client_id": "bictl",
         "security_protocol": kafka.security_protocol,
         "bootstrap_timeout_ms": int(min(timeout, _BOOTSTRAP) * 1000),
@@ -154,8 +187,8 @@ def _refuse_plain(kafka: Kafka) -> None:
     """No password over an open wire."""
     if kafka.security_protocol != "SASL_PLAINTEXT":
         return
-    for server in kafka.bootstrap_servers.split(","):
-        host = server.strip().rpartition(":")[0].strip("[]") or server.strip()
+    for server in servers(kafka):
+        host, _ = host_and_port(server)
         if not is_loopback(host):
             raise ConfigError(
                 f"SASL_PLAINTEXT would send the password for {host} unencrypted",
@@ -169,12 +202,3 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _hint(kafka: Kafka) -> str:
-    if kafka.bootstrap_servers == Kafka.bootstrap_servers:
-        return (
-            "nothing is configured but the default address: start the local stack with "
-            "`bictl stack up`, or set kafka.bootstrap_servers"
-        )
-    return "is the broker up, and kafka.bootstrap_servers right? (bictl doctor)"

@@ -23,9 +23,14 @@ _PROPERTIES = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+listener.name.sasl_plaintext.plain.sasl.jaas.config=\\
+ org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="reader-secret";
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+super.users=User:ANONYMOUS
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=PLAINTEXT
 log.dirs={directory}/data
@@ -55,12 +60,13 @@ class Broker:
     """One broker with its data in `directory`."""
 
     def __init__(self, directory: Path) -> None:
-        self.directory, self.port = directory, _free_port()
-        self.address = f"127.0.0.1:{self.port}"
+        self.directory = directory
+        port, sasl, controller = _free_ports(3)
+        self.address, self.sasl_address = f"127.0.0.1:{port}", f"127.0.0.1:{sasl}"
         self._log = directory / "kafka.log"
         self._process: subprocess.Popen | None = None
         properties = _PROPERTIES.format(
-            port=self.port, controller=_free_port(), directory=directory
+            port=port, sasl=sasl, controller=controller, directory=directory
         )
         (directory / "server.properties").write_text(properties)
         (directory / "log4j.properties").write_text(_LOGGING)
@@ -159,9 +165,12 @@ def _fetch(kept: Path) -> None:
     fresh.rename(kept)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    taken = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [int(server.getsockname()[1]) for server in taken]
+    for server in taken:
+        server.close()
+    return ports
 
 
 def _end_with_parent() -> None:
