@@ -50,7 +50,7 @@ def verify(
     quick: Annotated[
         bool, typer.Option("--quick", help="Only what came after the last full verdict.")
     ] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Also read every line again.")] = False,
+    deep: Annotated[bool, typer.Option("--deep", help="Also compare every record's content.")] = False,
     select: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only this check; may be repeated.")
     ] = None,

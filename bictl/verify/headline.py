@@ -6,6 +6,7 @@ Kafka → vectors complete: 61443 of 61443 records through 0:61443; source not v
 
 from collections.abc import Sequence
 
+from bictl.verify.ranges import in_words
 from bictl.verify.report import Boundary, Check, Kind, Report, State, Tally, percent
 
 RECORDS = "records"
@@ -121,6 +122,10 @@ def _unknown(report: Report) -> str:
 
 
 def _with_scope(text: str, report: Report) -> str:
+    """The sentence with what a person accepted as lost, and with what was out of this scope."""
+    lost = report.accepted_loss
+    if lost:
+        text = f"{text}; {in_words(lost.ranges)} ({lost.count} records) acknowledged as lost"
     if not report.unverified:
         return text
     return f"{text}; {', '.join(report.unverified)} not verified"

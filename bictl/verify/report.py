@@ -183,6 +183,7 @@ class Report:
     boundaries: tuple[Boundary, ...]
     checks: tuple[Check, ...]
     acknowledged: tuple[str, ...] = ()
+    accepted_loss: Sample = NOTHING  # offsets that a person acknowledged as lost
     frontiers: tuple[tuple[str, int, int], ...] = ()  # generation, partition, next offset
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran

@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
+from bictl.records import OnProgress, Progress, Range, Stop, never_stop, no_progress
 from bictl.verify import frame
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.headline import headline
 from bictl.verify.layers import SOURCE, STAGING, VECTORS
-from bictl.verify.report import Boundary, Report, worst
+from bictl.verify.report import NOTHING, Boundary, Report, Sample, of_ranges, worst
 from bictl.verify.world import Question, World
 
 if TYPE_CHECKING:
@@ -87,6 +87,7 @@ def verify(
             acknowledged=tuple(item.words for item in world.shelf.acked)
             if "shelf" in world.known
             else (),
+            accepted_loss=_accepted_loss(world),
             frontiers=_frontiers(world),
             partial=bool(select or exclude),
             since=getattr(verdict, "words", ""),
@@ -119,6 +120,22 @@ def _unverified(table: "Table", level: str, partial: Sequence[str]) -> tuple[str
     if partial:
         left += ["the checks that were not selected"]
     return tuple(left)
+
+
+def _accepted_loss(world: World) -> Sample:
+    """The acknowledged offsets of all generations; nothing where the objects were not read."""
+    if "shelf" not in world.known:
+        return NOTHING
+    ranges: dict[str, list[Range]] = {}
+    for item in world.shelf.acked:
+        if item.range is not None:
+            ranges.setdefault(item.generation, []).append(item.range)
+    samples = [of_ranges(found) for found in ranges.values()]
+    return Sample(
+        ranges=tuple(item for sample in samples for item in sample.ranges),
+        total=sum(sample.total for sample in samples),
+        at_most=True,
+    )
 
 
 def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:

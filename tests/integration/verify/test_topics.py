@@ -103,6 +103,7 @@ def test_an_acknowledged_hole_is_no_break_and_stays_visible(small):
     report = small.verify()
     assert report.complete, report.headline
     assert "4 of 4 records" in report.headline
+    assert "partition 0, offsets [0,6) (at most 6 records) acknowledged as lost" in report.headline
     assert "0:[0,6)" in report.acknowledged[0]
 
 

@@ -104,6 +104,14 @@ def test_complete_names_its_scope_and_what_is_out_of_it():
     )
 
 
+def test_complete_names_what_a_person_accepted_as_lost():
+    lost = of_ranges([Range(0, 115, 200)], at_most=True)
+    assert report(agreeing(), accepted_loss=lost).headline == (
+        "Kafka → vectors complete: 61443 of 61443 records through 0:61443; partition 0, offsets"
+        " [115,200) (at most 85 records) acknowledged as lost; source not verified"
+    )
+
+
 def test_records_in_flight_are_counted_and_not_called_complete():
     found = report(
         [boundary(0, Tally(expected=120, accounted=115, in_flight=5)), *agreeing(115, 100)[1:]]
