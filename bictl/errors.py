@@ -130,6 +130,14 @@ class Interrupted(BictlError):
         self.signal_number = signal_number
 
 
+def unwritten(error: OSError) -> BictlError:
+    """A result that could not be written is never "done"."""
+    return BictlError(
+        f"the output could not be written: {error.strerror}",
+        hint="what was changed stays changed; write the output elsewhere",
+    )
+
+
 def exit_code_of(error: BaseException) -> int:
     """The process's exit code for an error."""
     if isinstance(error, Interrupted):

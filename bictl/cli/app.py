@@ -244,6 +244,8 @@ def root(
     ] = False,
 ) -> None:
     """Carry every change of a SQL Server table into a searchable Postgres, and prove it."""
+    if output == "nagios" and context.invoked_subcommand not in ("verify", None):
+        raise typer.BadParameter("-o nagios is a form of `bictl verify` only.")
     if output and output not in (*FORMATS, "nagios"):
         raise typer.BadParameter(f"{output!r} is not one of {', '.join(FORMATS)}.")
     if log_format not in ("text", "json"):

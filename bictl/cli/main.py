@@ -1,23 +1,42 @@
 """The entry point: runs the command tree and turns every ending into words and an exit code."""
 
+import io
 import os
 import sys
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, NoReturn
 
 from typer.exceptions import Abort, TyperException
 
 from bictl.cli.app import Options, app
-from bictl.errors import BictlError, exit_code_of
+from bictl.errors import BictlError, exit_code_of, unwritten
 
 
 def main() -> NoReturn:
     """`bictl …`; the exit codes are those of bictl.errors and the README."""
+    _ready_streams()
     code = _run(sys.argv[1:])
-    with suppress(BrokenPipeError):
+    try:
         _flush()
-        sys.exit(code)
-    _leave_closed_pipe(code)
+    except BrokenPipeError:
+        _leave_closed_pipe(code)
+    except OSError as error:  # help or a version behind `> /dev/full`; a result has said it
+        if code == 0:
+            code = _explain(unwritten(error), Options())
+        _leave_closed_pipe(code)
+    sys.exit(code)
+
+
+def _ready_streams() -> None:
+    """Output that cannot fail for its words: a closed stream takes everything, and what the
+    locale's encoding has no character for is written as an escape."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, Path(os.devnull).open("w", encoding="utf-8"))  # noqa: SIM115
+        elif isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _run(arguments: list[str]) -> int:

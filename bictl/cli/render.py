@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options
 from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv
+from bictl.errors import unwritten
 from bictl.inert import inert
 from bictl.records import OnProgress, Progress, no_progress
 
@@ -23,6 +24,7 @@ STATE_STYLES = {
     "unknown": "magenta",
     "in flight": "cyan",
 }
+READABLE = 24  # cells: a longer word may be cut where a table is too wide
 PROGRESS_EVERY = 30.0  # seconds between the lines of a run without a terminal
 
 
@@ -40,7 +42,7 @@ class Screen:
         return self._options.output or ("table" if sys.stdout.isatty() else "tsv")
 
     def show(self, view: View) -> None:
-        """The result, on stdout."""
+        """The result, on stdout; BictlError when it cannot be written."""
         form = self.format
         if form == "json":
             self.write(as_json(view))
@@ -55,9 +57,10 @@ class Screen:
 
     def _table(self, view: View) -> None:
         console = self._console(sys.stdout)
-        if view.title:
-            console.print(_text(view.title, "bold"), soft_wrap=True)
-        console.print(_table(view))
+        with _writing():
+            if view.title:
+                console.print(_text(view.title, "bold"), soft_wrap=True)
+            console.print(_table(view) if _fits(view, console.width) else _blocks(view))
 
     def done(self, view: View, sentence: str) -> None:
         """A stage's result and what it changed; silent with -q, unless a format was asked for."""
@@ -67,9 +70,10 @@ class Screen:
         self.say(sentence)
 
     def write(self, line: str) -> None:
-        """A line of the result as it is."""
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
+        """A line of the result as it is; BictlError when it cannot be written."""
+        with _writing():
+            sys.stdout.write(f"{line}\n")
+            sys.stdout.flush()
 
     def say(self, sentence: str, *, style: str = "") -> None:
         """Narration, on stderr; silent with -q."""
@@ -132,15 +136,18 @@ class Screen:
         )
         from rich.progress import Progress as Bars
 
+        console = self._console(sys.stderr)
+        roomy = console.width >= 100
+        noted = console.width - (88 if roomy else 60)  # what the other columns leave
         bars = Bars(
             SpinnerColumn(finished_text="✓"),
             TextColumn("{task.description:<12}", markup=False),
-            BarColumn(bar_width=24),
+            BarColumn(bar_width=24 if roomy else 12),
             MofNCompleteColumn(),
             TextColumn("{task.fields[rate]}", markup=False, style="dim"),
             TimeRemainingColumn(),
             TextColumn("{task.fields[note]}", markup=False, style="dim"),
-            console=self._console(sys.stderr),
+            console=console,
             transient=True,
         )
         tasks: dict[str, Any] = {}
@@ -159,7 +166,7 @@ class Screen:
                 completed=progress.done,
                 total=progress.total,
                 rate=_rate(progress, time.monotonic() - started[name]),
-                note=inert(progress.note)[:60],
+                note=inert(progress.note)[: max(0, min(noted, 60))],
             )
 
         with bars:
@@ -186,6 +193,16 @@ class Screen:
         )
 
 
+@contextmanager
+def _writing() -> Iterator[None]:
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise unwritten(error) from error
+
+
 def _text(sentence: str, style: str = "") -> "Text":
     from rich.text import Text
 
@@ -193,25 +210,69 @@ def _text(sentence: str, style: str = "") -> "Text":
 
 
 def _table(view: View) -> Any:
+    """One line a row, and more where a text is folded between its words."""
     from rich import box
     from rich.table import Table
 
-    table = Table(
-        box=box.SIMPLE_HEAD,
-        pad_edge=False,
-    )
-    shown = [column for column in view.columns if not column.wide]
-    for column in shown:
-        right = column.kind in {"count", "bytes", "seconds"}
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    columns = _columns(view)
+    for column in columns:
+        whole = _is_whole(column)
         table.add_column(
-            column.title or column.key.replace("_", " "),
-            justify="right" if right else "left",
+            _title(column),
+            justify="right" if whole and column.kind != "state" else "left",
             overflow="fold",
-            no_wrap=right or column.kind == "state",
+            no_wrap=whole,
+            min_width=_least(view, column),
         )
     for row in view.rows:
-        table.add_row(*(_shown(row.get(column.key), column) for column in shown))
+        table.add_row(*(_shown(row.get(column.key), column) for column in columns))
     return table
+
+
+def _blocks(view: View) -> Any:
+    """One line a value, and an empty one between the rows: what fits any terminal."""
+    from rich.table import Table
+
+    table = Table.grid(padding=(0, 2, 0, 1))
+    table.add_column(no_wrap=True, style="dim")
+    table.add_column(overflow="fold")
+    for row in view.rows:
+        for column in _columns(view):
+            if row.get(column.key) not in (None, ""):
+                table.add_row(_text(_title(column)), _shown(row[column.key], column))
+        table.add_row()
+    return table
+
+
+def _columns(view: View) -> list[Column]:
+    return [column for column in view.columns if not column.wide]
+
+
+def _title(column: Column) -> str:
+    return column.title or column.key.replace("_", " ")
+
+
+def _is_whole(column: Column) -> bool:
+    """Whether its values are never folded."""
+    return column.kind in {"count", "bytes", "seconds", "state"}
+
+
+def _fits(view: View, width: int) -> bool:
+    """Whether a table of that many cells can be read: no word of it is cut, save the longest."""
+    columns = _columns(view)
+    return sum(_least(view, column) + 3 for column in columns) - 1 <= width
+
+
+def _least(view: View, column: Column) -> int:
+    """The width below which a column cannot be read: its longest word, up to READABLE cells."""
+    from rich.cells import cell_len
+
+    texts = [_title(column)] + [_shown(row.get(column.key), column).plain for row in view.rows]
+    if _is_whole(column):
+        return max(map(cell_len, texts))
+    words = [cell_len(word) for text in texts for word in text.split()]
+    return min(READABLE, max(words, default=1))
 
 
 def _shown(value: Any, column: Column) -> "Text":
