@@ -4,6 +4,7 @@ Codes: https://docs.aws.amazon.com/AmazonS3/latest/API/ErrorResponses.html. A co
 listed is judged by its HTTP status; a class by its nearest listed ancestor.
 """
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -103,8 +104,7 @@ BY_CLASS: dict[type[BaseException], type[BictlError]] = {
 
 _HINTS: dict[type[BictlError], str] = {
     TimedOut: "see whether the object store is up (bictl doctor), then run the same command again",
-    Unreachable: "see whether the object store is up (bictl doctor),"
-    " then run the same command again",
+    Unreachable: "is the object store up, and s3.endpoint_url right? (bictl config show)",
     AccessDenied: "correct s3.access_key_id and s3.secret_access_key, or the bucket's policy"
     " (bictl config show says where the values come from)",
     ConfigError: "correct [s3] in the configuration (bictl config show)",
@@ -147,6 +147,7 @@ def object_errors(doing: str) -> Iterator[None]:
         raise kind(f"{doing}: {_words(error)}", hint=_HINTS.get(kind)) from error
 
 
+_QUERY = re.compile(r"\?[^\s\"]*")  # botocore shows the whole request
 _NOT_THERE = "it was deleted, or the bucket was: bictl verify"
 
 
@@ -158,6 +159,6 @@ def _by_status(status: int) -> type[BictlError]:
 
 def _words(error: BaseException) -> str:
     if not isinstance(error, vendor.ClientError):
-        return str(error)
+        return _QUERY.sub("", str(error))
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
     return f"{code_of(error) or status_of(error)} {message}".strip()

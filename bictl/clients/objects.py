@@ -60,7 +60,10 @@ class ObjectStore:
 
     def check(self) -> None:
         """The bucket exists and the credentials may list it; NotFound lists existing buckets."""
-        next(self.list("\x7f"), None)
+        try:
+            self._client.list_objects_v2(Bucket=self.bucket, Prefix="\x7f", MaxKeys=1)
+        except (vendor.ClientError, vendor.BotoCoreError) as error:
+            self._raise(error, f"look into bucket {self.bucket} at {self._where}")
 
     def list(self, prefix: str, *, after: str = "") -> Iterator[ObjectInfo]:
         """Objects whose keys start with `prefix` and come behind `after`, in ascending order."""

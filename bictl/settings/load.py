@@ -120,7 +120,8 @@ def find_config(
         path = Path(named).expanduser()
         if not path.is_file():
             raise ConfigError(
-                f"the configuration file {named} does not exist",
+                f"the configuration file {named} "
+                + ("is not a file" if path.exists() else "does not exist"),
                 hint="correct --config or BICTL_CONFIG, or write one with `bictl config init`",
             )
         return path, False

@@ -8,11 +8,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bictl.errors import ConfigError, NotFound, nearest
+from bictl.settings.redact import redact
 from bictl.settings.secret import NO_SECRET, Secret
 
 TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
 KEY_PREFIX = re.compile(r"(?:(?!\.{1,2}/)[A-Za-z0-9._-]+/)+")
 SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%\w]+\])(?::[0-9]{1,5})?")
+_URL = re.compile(r"https?://[^\s/]+(?:/\S*)?")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -38,6 +41,12 @@ class Kafka:
         _one_of("kafka", self, "security_protocol", PROTOCOLS)
         _one_of("kafka", self, "sasl_mechanism", ("", *MECHANISMS))
         _one_of("kafka", self, "end_offsets", ("list", "fetch"))
+        for server in self.bootstrap_servers.split(","):
+            if not _SERVER.fullmatch(server.strip()):
+                raise ConfigError(
+                    f"[kafka] bootstrap_servers: {redact(server.strip())!r} is not host:port",
+                    hint='write it as bootstrap_servers = "localhost:9092", several with commas',
+                )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,6 +70,13 @@ class S3:
     access_key_id: str = ""
     secret_access_key: Secret = NO_SECRET
     ca_file: str = ""
+
+    def __post_init__(self) -> None:
+        if self.endpoint_url and not _URL.fullmatch(self.endpoint_url):
+            raise ConfigError(
+                f"[s3] endpoint_url {redact(self.endpoint_url)!r} is not an address",
+                hint='write it as endpoint_url = "http://localhost:9000"; "" is AWS',
+            )
 
 
 @dataclass(frozen=True, kw_only=True)
