@@ -191,7 +191,8 @@ def _show(
         return
     if here.screen.format == "table":
         for question, view in views:
-            here.screen.show(replace(view, title=f"{question.shows}: {question.typed}"))
+            if view.rows:  # a small catalogue has no answer to some
+                here.screen.show(replace(view, title=f"{question.shows}: {question.typed}"))
     verify.show_tables(here, [report])
 
 

@@ -66,7 +66,8 @@ def search(
             limit=limit,
             timeout=min(TIMEOUT, here.options.timeout or TIMEOUT),
         )
-        here.screen.show(view_of(result, item))
+        if result.hits or here.screen.format != "table":
+            here.screen.show(view_of(result, item))
         if not result.hits:
             here.screen.say(f"no row of {item.name} meets the query and its conditions")
 

@@ -120,10 +120,17 @@ def session(context: Any) -> Iterator[Session]:
         try:
             yield found
         except Unreachable as error:
-            if found.uses_local_stack:
+            if found.uses_local_stack and _is_down(found.settings):
                 error.hint = "the local stack has to run: bictl stack up"
             raise
         stop.check()
+
+
+def _is_down(settings: "Settings") -> bool:
+    """Whether a service of the local stack does not run; where all do, something else is wrong."""
+    from bictl.local.stack import Stack
+
+    return any(item.state != "running" for item in Stack(settings.state_dir).status())
 
 
 @contextmanager
