@@ -75,7 +75,7 @@ def test_show_masks_secrets_and_says_where_they_are_kept(cli_plain, tmp_path):
         ("[postgres]\nport = 0", "port must be from 1 to 65535"),
         ("[postgres]\npassword_file = '/nowhere'", "cannot read the secret's file /nowhere"),
         ("[kafka]\nbootstrap_servers = 'http://localhost:9092'", "is not host:port"),
-        ("[s3]\nendpoint_url = 'localhost:9000'", "endpoint_url 'localhost:9000' is not an address"),
+        ("[s3]\nendpoint_url = 'localhost:9000'", "'localhost:9000' is not an address"),
         ("[profiles.a.s3]\nbuckets = 'x'", "unknown key 's3.buckets'"),
     ],
 )
