@@ -7,18 +7,26 @@ are dealt with here. Options: https://kafka-python.readthedocs.io/en/master/apid
 import ipaddress
 import logging
 import queue
+import re
+import socket
 import threading
 from collections.abc import Callable
 from typing import Any
 
-from bictl.clients.bootstrap import host_and_port, servers, unreachable
 from bictl.clients.topic_errors import meaning, translate
 from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
 from bictl.settings import Kafka
 
 _BOOTSTRAP = 10.0  # seconds: a broker that restarts is back by then, a dead one is known soon
+_PORT = re.compile(r":\d+$")
+_PROBE = 2.0  # seconds
 _FETCH_BYTES = 10 * 1024 * 1024
 _MAX_RECONNECT_MS = 1000  # the default of 30 s turns a broker's restart into half a minute
+
+_NO_NAME = (
+    "correct kafka.bootstrap_servers; the name of a container is known inside its network only: "
+    "from the host use localhost and the published port"
+)
 
 _FINAL = {AccessDenied, ConfigError}  # meanings of a refusal that another try does not change
 _log = logging.getLogger("kafka")
@@ -115,7 +123,7 @@ def _knock(kafka: Kafka, doing: str, timeout: float) -> None:
     failures: list[OSError] = []
     for server in servers(kafka):
         try:
-            socket.create_connection(host_and_port(server), timeout).close()
+            socket.create_connection(_host_and_port(server), timeout).close()
         except OSError as error:
             failures.append(error)
         else:
@@ -148,7 +156,7 @@ def _failure(
     if kind is None:  # of the options, before anything was sent
         return ConfigError(f"{doing}: {error}", hint="correct [kafka] (bictl config show)")
     if issubclass(kind, Unreachable):
-        return unreachable(kafka, reason)
+        return Unreachable(f"{doing}: {reason or error}", hint=_hint(kafka))
     return translate(error, doing=doing)
 
 
@@ -188,7 +196,7 @@ def _refuse_plain(kafka: Kafka) -> None:
     if kafka.security_protocol != "SASL_PLAINTEXT":
         return
     for server in servers(kafka):
-        host, _ = host_and_port(server)
+        host, _ = _host_and_port(server)
         if not is_loopback(host):
             raise ConfigError(
                 f"SASL_PLAINTEXT would send the password for {host} unencrypted",
@@ -202,3 +210,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
+
+
+def _hint(kafka: Kafka) -> str:
+    if kafka.bootstrap_servers == Kafka.bootstrap_servers:
+        return (
+            "nothing is configured but the default address: start the local stack with "
+            "`bictl stack up`, or set kafka.bootstrap_servers"
+        )
+    return (
+        "is the broker up, and are kafka.bootstrap_servers and kafka.security_protocol right? "
+        "(bictl config show)"
+    )
