@@ -14,6 +14,7 @@ from bictl.bronze.prepare import Prepared, Reject, instant
 from bictl.bronze.salvage import salvage
 from bictl.bronze.schemas import SchemaIds
 from bictl.errors import BictlError
+from bictl.wire import Line
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -30,6 +31,22 @@ class Conflict:
     partition: int
     offset: int
     standing_file: str
+
+
+@dataclass(frozen=True)
+class Released:
+    """What the quarantine held of a record that has loaded now."""
+
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    instant: str
+    file: str
+    sha256: str
+
+    def is_same(self, line: Line) -> bool:
+        """Whether it was the very record."""
+        return (self.key, self.value) == (line.key, line.value)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,6 +108,7 @@ class BatchStore:
         self.database, self.batch, self.table = database, batch, table
         self.loaded = self.quarantined = self.duplicates = 0
         self._conflicts: dict[int, str] = {}
+        self._released: dict[int, Released] = {}
         self._used = False
 
     def put(self, copied: Iterable[bytes], count: int, schema_ids: list[int]) -> None:
@@ -102,8 +120,9 @@ class BatchStore:
             self.database.copy_in(_COPY, ChunkReader(copied))
             loaded = self._run("bronze/insert", values)
             conflicts = [] if loaded == count else self._rows("bronze/conflicts", values)
-            self.database.execute(assets.sql("bronze/release"), values)
+            released = self.database.rows(assets.sql("bronze/release"), values)
         self._used = True
+        self._released.update({row[0]: _released(row) for row in released})
         self.loaded += loaded
         self.duplicates += count - loaded
         self._conflicts.update(conflicts)
@@ -130,12 +149,14 @@ class BatchStore:
 
     def finish(self, run: str, *, changed: bool) -> Stored:
         """Writes conflicts and the ledger's row."""
-        for line in self.batch.records() if self._conflicts else ():
+        replaced: dict[int, str] = {}
+        for line in self.batch.records() if self._conflicts or self._released else ():
             if standing := self._conflicts.get(line.offset):
-                self.database.execute(
-                    assets.sql("bronze/note_conflict"),
-                    {**_place(self.batch), **_raw(line), "standing": standing},
-                )
+                self._note({**_raw(line), "standing": standing})
+            held = self._released.get(line.offset)
+            if held is not None and not held.is_same(line):
+                self._note({**vars(held), "standing": self.batch.info.key})
+                replaced[line.offset] = held.file
         self.database.execute(assets.sql("bronze/ledger_insert"), self._ledger_row(run))
         partition = self.batch.manifest.partition
         return Stored(
@@ -146,9 +167,13 @@ class BatchStore:
             tombstones=self.batch.manifest.tombstones,
             conflicts=tuple(
                 Conflict(partition, offset, file)
-                for offset, file in sorted(self._conflicts.items())
+                for offset, file in sorted((self._conflicts | replaced).items())
             ),
         )
+
+    def _note(self, values: dict[str, Any]) -> None:
+        """Keeps the content that does not stand in bronze."""
+        self.database.execute(assets.sql("bronze/note_conflict"), {**_place(self.batch), **values})
 
     def _ledger_row(self, run: str) -> dict[str, Any]:
         manifest, info = self.batch.manifest, self.batch.info
@@ -231,6 +256,18 @@ def _place(batch: Batch) -> dict[str, Any]:
         "first": manifest.first,
         "next": manifest.next,
     }
+
+
+def _released(row: tuple[Any, ...]) -> Released:
+    offset, key, value, instant_text, file, sha256 = row
+    return Released(
+        offset,
+        None if key is None else bytes(key),
+        None if value is None else bytes(value),
+        instant_text,
+        file,
+        sha256,
+    )
 
 
 def _raw(line: Any) -> dict[str, Any]:

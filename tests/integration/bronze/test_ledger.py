@@ -65,6 +65,29 @@ def test_a_bad_record_where_a_good_one_stands_is_a_conflict(bronze):
     assert bronze.value("select count(*) from bronze.cdc_quarantine") == 0
 
 
+def test_a_good_record_where_a_bad_one_stands_is_a_conflict_and_the_bad_one_is_kept(bronze):
+    objects, table = bronze.clients.objects, bronze.table
+    first = seal(objects, table, numbered([*PLAIN[:9], (b"1", b"not JSON")]))
+    assert bronze.load().quarantined == 1
+    second = seal(objects, table, numbered([(b"1", b'{"n":9}')], first=9))
+
+    with pytest.raises(BatchConflict) as conflict:
+        bronze.load()
+
+    assert f"0:[9,10) of {first} and {second}" in str(conflict.value)
+    kept = bronze.rows(
+        "select kafka_offset, raw_value, batch_file, standing_file from bictl.offset_conflict"
+    )
+    assert [(offset, bytes(value), *files) for offset, value, *files in kept] == [
+        (9, b"not JSON", first, second)
+    ]
+    assert bronze.events()["g1", 0, 9][1] == '{"n": 9}'
+    assert bronze.value("select count(*) from bronze.cdc_quarantine") == 0
+    with pytest.raises(BatchConflict):
+        bronze.load(replay=True)
+    assert bronze.value("select count(*) from bictl.offset_conflict") == 1
+
+
 def test_the_same_bad_record_twice_is_a_duplicate(bronze):
     objects, table = bronze.clients.objects, bronze.table
     bad = numbered([*PLAIN, (b"1", b"not JSON")])

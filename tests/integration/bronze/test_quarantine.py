@@ -126,8 +126,8 @@ def test_what_loads_later_leaves_quarantine_in_the_same_transaction(bronze):
     key = seal(bronze.clients.objects, bronze.table, numbered([(b"1", b"{}")]))
     bronze.clients.database.execute(
         """insert into bronze.cdc_quarantine (kafka_topic, generation, kafka_partition,
-            kafka_offset, kafka_timestamp, raw_value, sqlstate, reason, batch_file)
-        values (%s, 'g1', 0, 0, now(), '', '22P02', 'an older server', %s)""",
+            kafka_offset, kafka_timestamp, raw_key, raw_value, sqlstate, reason, batch_file)
+        values (%s, 'g1', 0, 0, now(), '1', '{}', '22P02', 'an older server', %s)""",
         [bronze.table.topic, key],
     )
 
