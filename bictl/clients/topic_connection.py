@@ -156,7 +156,8 @@ def _failure(
     if kind is None:  # of the options, before anything was sent
         return ConfigError(f"{doing}: {error}", hint="correct [kafka] (bictl config show)")
     if issubclass(kind, Unreachable):
-        return Unreachable(f"{doing}: {reason or error}", hint=_hint(kafka))
+        words = reason or f"it listens, but gives no answer of a {kafka.security_protocol} broker"
+        return Unreachable(f"{doing}: {words}", hint=_hint(kafka))
     return translate(error, doing=doing)
 
 
