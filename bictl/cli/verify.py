@@ -10,6 +10,7 @@ from bictl.cli.options import Table, Topic
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
 from bictl.errors import UsageError
+from bictl.inert import inert
 
 if TYPE_CHECKING:
     from bictl.verify import Report
@@ -26,13 +27,12 @@ BOUNDARIES = (
     Column("state", kind="state"),
     Column("hint", "what to do", wide=True),
 )
-OFTEN_NOTHING = {"extra", "in_flight"}
 CHECKS = (
     Column("id", "check"),
     Column("state", kind="state"),
     Column("boundary"),
     Column("message", "what was found"),
-    Column("hint", "what to do"),
+    Column("hint", "what to do", wide=True),
 )
 ALL_CHECKS = (
     Column("id", "check"),
@@ -50,7 +50,9 @@ def verify(
     quick: Annotated[
         bool, typer.Option("--quick", help="Only what came after the last full verdict.")
     ] = False,
-    deep: Annotated[bool, typer.Option("--deep", help="Also compare every record's content.")] = False,
+    deep: Annotated[
+        bool, typer.Option("--deep", help="Also compare every record's content.")
+    ] = False,
     select: Annotated[
         list[str] | None, typer.Option(metavar="ID", help="Only this check; may be repeated.")
     ] = None,
@@ -174,15 +176,23 @@ def show_tables(here: Session, reports: "list[Report]") -> None:
                 title=f"{report.state.value}: {report.headline}",
             )
         )
-        wrong = [row for row in check_rows(report) if row["state"] != "ok"]
         if here.screen.format == "table":
-            if here.options.verbose or wrong:
-                rows = check_rows(report) if here.options.verbose else wrong
-                here.screen.show(View(schema="bictl.verify/1", columns=CHECKS, rows=rows))
+            _details(here, check_rows(report))
         else:
             here.screen.say(f"{report.state.value}: {report.headline}")
         for words in report.acknowledged:
             here.screen.say(words)
+
+
+def _details(here: Session, checks: Sequence[dict[str, Any]]) -> None:
+    """The checks that are not well, and the commands that repair them, each on a line of its own
+    so that it can be copied; with -v all checks."""
+    wrong = [row for row in checks if row["state"] != "ok"]
+    rows = checks if here.options.verbose else wrong
+    if rows:
+        here.screen.show(View(schema="bictl.verify/1", columns=CHECKS, rows=rows))
+    for hint in dict.fromkeys(row["hint"] for row in wrong if row["hint"]):
+        here.screen.write(f"→ {inert(hint)}")
 
 
 def _used(columns: Sequence[Column], rows: Sequence[dict[str, Any]]) -> list[Column]:
@@ -192,17 +202,6 @@ def _used(columns: Sequence[Column], rows: Sequence[dict[str, Any]]) -> list[Col
         column
         for column in columns
         if column.key not in optional or any(row[column.key] for row in rows)
-    ]
-
-
-def _worth_showing(
-    columns: Sequence[Column], rows: Sequence[dict[str, object]]
-) -> Sequence[Column]:
-    """The columns without those that hold nothing, where nothing is the usual."""
-    return [
-        column
-        for column in columns
-        if column.key not in OFTEN_NOTHING or any(row[column.key] for row in rows)
     ]
 
 
