@@ -69,7 +69,7 @@ def run(definition: Definition, world: "World") -> Check:
         finding = definition.judge(world)
     except BictlError as error:
         finding, unreachable = _cannot_tell(error), isinstance(error, Unreachable)
-    if finding.evaluated == 0 and finding.state is not State.FAIL and not world.table.expect_empty:
+    if finding.evaluated == 0 and finding.state is not State.FAIL and not world.may_be_empty:
         finding = replace(
             finding,
             state=State.UNKNOWN,

@@ -108,6 +108,13 @@ class World:
         return self.question.level
 
     @property
+    def may_be_empty(self) -> bool:
+        """Whether a check may have nothing to look at: an empty table, or nothing new since the
+        full verdict that a quick look stands on."""
+        shelf = self.known.get("shelf")
+        return self.table.expect_empty or (isinstance(shelf, Shelf) and bool(shelf.since))
+
+    @property
     def max_lag(self) -> int:
         """Seconds that a record may be in flight."""
         return self.question.max_lag

@@ -88,6 +88,17 @@ def add(pipeline, count):
     producer.close()
 
 
+def test_a_newest_object_without_records_is_nothing_to_be_unsure_of(empty_pipeline, write):
+    """As aborted transactions leave it behind."""
+    write(empty_pipeline, [(KEY, VALUE, OLD, 0)] * 4)
+    empty_pipeline.seal(0, 3)
+    empty_pipeline.seal(3, 4, offsets=[])
+    empty_pipeline.load()
+    empty_pipeline.embed()
+    remember(empty_pipeline)
+    assert wrong(empty_pipeline.verify(level="quick")) == set()
+
+
 def test_a_quick_look_takes_a_legal_gap_for_no_loss(empty_pipeline, write):
     write(empty_pipeline, [(KEY, VALUE, OLD, 0)] * 10)
     empty_pipeline.seal(0, 10, offsets=[0, 1, 2, 5, 9])
