@@ -21,7 +21,7 @@ _HEAD = re.compile(
     rb'"timestamp":(-?\d{1,19}),'
 )
 MAX_BATCH_BYTES = 1 << 30  # of a batch's lines: what a reader unpacks before it takes it for a bomb
-MAX_LINE_BYTES = 64 << 20
+MAX_LINE_BYTES = 1 << 29  # a batch may exceed its limit by one line, and must still be readable
 _LEVEL = 1  # of isal's 0 to 3: half as many bytes as 0 at the same speed
 _SLICE = 64 << 10  # compressed bytes at a time; deflate grows a byte to at most 1032
 _PIECE = 1 << 20

@@ -105,7 +105,7 @@ class Ingest:
 
     def __post_init__(self) -> None:
         _within("ingest", self, "batch_records", 1, 10_000_000)
-        _within("ingest", self, "batch_bytes", 1, 1 << 30)
+        _within("ingest", self, "batch_bytes", 1, 1 << 29)
 
 
 @dataclass(frozen=True, kw_only=True)

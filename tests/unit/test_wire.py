@@ -11,7 +11,17 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from bictl.wire import EnvelopeSplitter, LineEncoder, parse_line, read_lines
+from bictl.errors import ConfigError
+from bictl.settings import Ingest
+from bictl.wire import (
+    MAX_BATCH_BYTES,
+    MAX_LINE_BYTES,
+    EnvelopeSplitter,
+    LineEncoder,
+    LinePacker,
+    parse_line,
+    read_lines,
+)
 
 TOPIC = "cord.ConcordDb.dbo.Product"
 SCHEMA = b'{"type":"struct","fields":[{"field":"a,\\"payload\\":1"}],"name":"cord.Envelope"}'
@@ -198,3 +208,20 @@ def test_a_flipped_byte_never_yields_other_lines(text, at, flip):
     except ValueError:
         return
     assert lines == [content[:-1]]
+
+
+def test_what_may_be_sealed_may_be_read():
+    """The largest batch that the settings allow, and one line more: read_lines takes it."""
+    limits = Ingest(batch_bytes=1 << 29)
+    assert limits.batch_bytes + MAX_LINE_BYTES <= MAX_BATCH_BYTES
+    with pytest.raises(ConfigError):
+        Ingest(batch_bytes=limits.batch_bytes + 1)
+
+
+def test_a_record_far_beyond_kafkas_usual_limit_is_read_back():
+    """The loader puts it aside; a batch that cannot be read would hold up all its other records."""
+    value = b"\xff" * (50 << 20)
+    packer = LinePacker()
+    packer.add(LineEncoder(TOPIC, 0).encode(Sample(value=value)))
+    (line,) = read_lines(packer.finish())
+    assert parse_line(line).value == value
