@@ -46,10 +46,10 @@ AWKWARD = [
 
 
 def _texts() -> list[str]:
-    """Several hundred: awkward ones, and mixtures of words of many lengths."""
+    """Awkward ones, and mixtures of words of many lengths."""
     chance = random.Random(7)
     words = " ".join(AWKWARD[-10:]).split() + ["steel", "pump", "hot", "M8"] * 9
-    mixed = [" ".join(chance.choices(words, k=chance.randint(1, 90))) for _ in range(380)]
+    mixed = [" ".join(chance.choices(words, k=chance.randint(1, 90))) for _ in range(120)]
     return AWKWARD + mixed
 
 
