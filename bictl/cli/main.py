@@ -1,5 +1,6 @@
 """The entry point: runs the command tree and turns every ending into words and an exit code."""
 
+import errno
 import io
 import os
 import sys
@@ -11,6 +12,20 @@ from typer.exceptions import Abort, TyperException
 
 from bictl.cli.app import Options, app
 from bictl.errors import BictlError, exit_code_of, unwritten
+
+_ELSEWHERE = "BICTL_STATE_DIR=… for bictl's own files, TMPDIR=… for passing ones"
+# What a machine may refuse to any program, with what to do: no bug of this one.
+_MACHINE: dict[int | None, str] = {
+    errno.ENOSPC: "make room on that disk",
+    errno.EDQUOT: "make room within the quota",
+    errno.EROFS: "mount it for writing",
+    errno.ENOTDIR: "move the file that stands in a directory's place",
+    errno.EACCES: "give this user the right",
+    errno.EPERM: "give this user the right",
+    errno.EIO: "look at the disk (dmesg)",
+    errno.EMFILE: "raise the limit of open files (ulimit -n)",
+    errno.ENFILE: "raise the machine's limit of open files",
+}
 
 
 def main() -> NoReturn:
@@ -74,6 +89,10 @@ def _explain(error: Exception, options: Options) -> int:
         return 130
     if isinstance(error, TyperException):
         return _usage(error, screen, options)
+    if isinstance(error, OSError) and error.errno in _MACHINE:
+        message = redact(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
+        screen.error(message, f"{_MACHINE[error.errno]}; or give another directory: {_ELSEWHERE}")
+        return _nagios_or(1, options, message)
     return _crash(error, screen, options)
 
 

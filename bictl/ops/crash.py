@@ -24,10 +24,15 @@ def crash_report(error: BaseException, state_dir: Path) -> Path:
         folder = state_dir / "crashes"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         path = folder / name
-        file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+        return _written(
+            path, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), body
+        )
     except OSError:
         file, temporary = tempfile.mkstemp(prefix="bictl-crash-", suffix=".txt")
-        path = Path(temporary)
+        return _written(Path(temporary), file, body)
+
+
+def _written(path: Path, file: int, body: str) -> Path:
     with os.fdopen(file, "w", encoding="utf-8", errors="backslashreplace") as report:
         report.write(body)
     return path

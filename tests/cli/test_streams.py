@@ -51,3 +51,14 @@ def test_a_monitors_form_belongs_to_verify(run):
     done = run("-o nagios config show")
     assert done.returncode == 3
     assert "only" in done.stderr
+
+
+@pytest.mark.parametrize("command", ["stack up", "ingest"])
+def test_a_state_directory_that_cannot_be_made_is_no_bug(run, tmp_path, command):
+    (tmp_path / "file").write_text("")
+    done = run(command, env={"BICTL_STATE_DIR": str(tmp_path / "file" / "state")})
+    assert done.returncode in (1, 2)
+    error, hint = done.stderr.splitlines()[-2:]
+    assert "bug" not in error
+    assert "Not a directory" in error
+    assert "BICTL_STATE_DIR" in hint
