@@ -23,8 +23,8 @@ _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ROOTS = Path("~/.postgresql/root.crt")  # libpq's default file of authorities
 _COPY_BYTES = 1 << 20  # what psycopg2 asks of a COPY's source at a time
 # Names resolve in the catalogue first, so nobody's function shadows a built-in one; `public` is
-# where pgvector's type and operators are. Times are shown in UTC. Compiling a plan just in time costs
-# more than it saves in views with many expressions.
+# where pgvector's type and operators are. Times are shown in UTC. Compiling a plan just in time
+# costs more than it saves in views with many expressions.
 _SESSION = """
 select set_config('search_path', 'pg_catalog, public', false),
        set_config('TimeZone', 'UTC', false),
