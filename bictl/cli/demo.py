@@ -73,8 +73,9 @@ def demo(
         results = _search(here) if code in (0, 3) else []
         report = _verify(here)
         _show(here, published, steps, results, report)
-        here.screen.say(_next(running))
-    raise typer.Exit(code or report.exit_code)
+        code = code or report.exit_code
+        here.screen.say(_next(running) if code == 0 else _AGAIN)
+    raise typer.Exit(code)
 
 
 def _use(here: Session, running: "Stack") -> None:
@@ -218,6 +219,11 @@ def _document(
             "verify": verdict,
         },
     )
+
+
+_AGAIN = """next:
+  bictl stack status        # what runs
+  bictl demo                # again: it starts what does not, and goes on where it stopped"""
 
 
 def _next(running: "Stack") -> str:

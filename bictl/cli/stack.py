@@ -43,8 +43,9 @@ def up(context: typer.Context) -> None:
     """
     with session(context) as here:
         started = start(here)
-        here.screen.show(_view(started))
-        here.screen.say(f"the stack is up; its configuration is {started.configuration}")
+        here.screen.done(
+            _view(started), f"the stack is up; its configuration is {started.configuration}"
+        )
 
 
 @app.command(cls=Command)
