@@ -11,6 +11,7 @@ import re
 import socket
 import threading
 from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 from bictl.clients.topic_errors import meaning, translate
@@ -100,6 +101,7 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
     doing = f"connect to Kafka at {kafka.bootstrap_servers}"
     options = connection_options(kafka, timeout=timeout)
     _knock(kafka, doing, min(timeout, _PROBE))
+    _hear_last_words()
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     words = _LastWords(answers)
     _log.addHandler(words)
@@ -140,6 +142,30 @@ def _host_and_port(server: str) -> tuple[str, int]:
     port = _PORT.search(server)
     host = server[: port.start()] if port else server
     return host.strip("[]"), int(port[0][1:]) if port else 9092
+
+
+@cache
+def _hear_last_words() -> None:
+    """Lets a connection deliver what came before it ended.
+
+    kafka-python 3.0 throws away bytes that arrive together with the end of the connection: with
+    them the broker's reason for refusing a login, which then looks like a broker that is down.
+    """
+    from kafka.net.transport import KafkaSSLTransport, KafkaTCPTransport
+
+    for kind in (KafkaTCPTransport, KafkaSSLTransport):
+        kind._sock_recv = _data_first(kind._sock_recv)
+
+
+_Receive = Callable[[Any], tuple[bytes, Exception | None]]
+
+
+def _data_first(receive: _Receive) -> _Receive:
+    def receive_data_first(transport: Any) -> tuple[bytes, Exception | None]:
+        data, error = receive(transport)
+        return data, None if data else error  # the end is still there at the next call
+
+    return receive_data_first
 
 
 def _answer(answers: "queue.SimpleQueue[_Answer]", connect: Callable[[], Any]) -> None:

@@ -85,3 +85,28 @@ def outcome(reader: TopicReader) -> type:
     except Exception as error:
         return type(error)
     return type(None)
+
+
+def test_what_came_with_the_end_of_a_connection_is_heard():
+    """A broker refuses a login and hangs up: kafka-python alone would only see the hanging up."""
+    from kafka.net.transport import KafkaTCPTransport
+
+    from bictl.clients.topic_connection import _hear_last_words
+
+    class Unread(KafkaTCPTransport):
+        def __init__(self, sock: socket.socket) -> None:
+            self._sock = sock
+
+        def __str__(self) -> str:
+            return "unread"
+
+    _hear_last_words()
+    ours, theirs = socket.socketpair()
+    theirs.sendall(b"wrong password")
+    theirs.close()
+    ours.setblocking(False)
+    transport = Unread(ours)
+    assert transport._sock_recv() == (b"wrong password", None)
+    data, error = transport._sock_recv()
+    assert (data, type(error).__name__) == (b"", "KafkaConnectionError")
+    ours.close()
