@@ -179,6 +179,14 @@ class Tree(TyperGroup):
         return command
 
 
+def nagios_or(code: int, options: Options, message: str) -> int:
+    """The exit code; a monitor is told UNKNOWN (3) for whatever is not a verdict."""
+    if options.output != "nagios":
+        return code
+    typer.echo(f"BICTL UNKNOWN - {message}")
+    return 3
+
+
 def single(function: Callable[..., None], *, cls: type[Command] = Command) -> typer.Typer:
     """The app of a module that holds one command."""
     app = typer.Typer(add_completion=False, rich_markup_mode="rich")

@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 from typer.exceptions import Abort, TyperException
 
-from bictl.cli.app import Options, app
+from bictl.cli.app import Options, app, nagios_or
 from bictl.errors import BictlError, exit_code_of, unwritten
 
 _ELSEWHERE = "BICTL_STATE_DIR=… for bictl's own files, TMPDIR=… for passing ones"
@@ -83,7 +83,7 @@ def _explain(error: Exception, options: Options) -> int:
     if isinstance(error, BictlError):
         message = redact(error.message)
         screen.error(message, redact(error.hint or ""))
-        return _nagios_or(exit_code_of(error), options, message)
+        return nagios_or(exit_code_of(error), options, message)
     if isinstance(error, Abort):
         screen.error("stopped before anything was changed", None)
         return 130
@@ -92,7 +92,7 @@ def _explain(error: Exception, options: Options) -> int:
     if isinstance(error, OSError) and error.errno in _MACHINE:
         message = redact(f"{error.strerror}{f': {error.filename}' if error.filename else ''}")
         screen.error(message, f"{_MACHINE[error.errno]}; or give another directory: {_ELSEWHERE}")
-        return _nagios_or(1, options, message)
+        return nagios_or(1, options, message)
     return _crash(error, screen, options)
 
 
@@ -103,7 +103,7 @@ def _usage(error: Any, screen: Any, options: Options) -> int:
         sys.stdout.write(f"{error.format_message()}\n")
         return 0
     screen.error(error.format_message().rstrip("."), f"`{command} --help` shows how it is used")
-    return _nagios_or(2, options, error.format_message())
+    return nagios_or(2, options, error.format_message())
 
 
 def _crash(error: Exception, screen: Any, options: Options) -> int:
@@ -115,15 +115,7 @@ def _crash(error: Exception, screen: Any, options: Options) -> int:
         f"this is a bug in bictl: {type(error).__name__}",
         f"the report is {report}; --debug shows the traceback",
     )
-    return _nagios_or(1, options, f"bictl crashed: {type(error).__name__}")
-
-
-def _nagios_or(code: int, options: Options, message: str) -> int:
-    """A monitor gets UNKNOWN for whatever is not a verdict."""
-    if options.output != "nagios":
-        return code
-    sys.stdout.write(f"BICTL UNKNOWN - {message}\n")
-    return 3
+    return nagios_or(1, options, f"bictl crashed: {type(error).__name__}")
 
 
 def _options_of(arguments: list[str]) -> Options:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
-from bictl.cli.app import Options, options
+from bictl.cli.app import Options, nagios_or, options
 from bictl.cli.render import Screen
 from bictl.errors import TimedOut, Unreachable, UsageError
 
@@ -96,9 +96,10 @@ class Session:
 
 
 @contextmanager
-def session(context: Any) -> Iterator[Session]:
+def session(context: Any, *, late_is_error: bool = True) -> Iterator[Session]:
     """The surroundings of one command: logs, signals, deadline; everything is closed behind it.
 
+    `late_is_error` is for commands whose result does not say by itself what --timeout cut off.
     Raises Interrupted after a clean stop by a signal.
     """
     import uuid
@@ -116,7 +117,7 @@ def session(context: Any) -> Iterator[Session]:
         stop.on_usr1 = found.screen.progress_line
         set_up_logs(verbose=chosen.verbose, form=chosen.log_format, run=found.run_id)
         stack.callback(found.close)
-        stack.enter_context(_deadline(chosen.timeout, stop, found.screen))
+        stack.enter_context(_deadline(found, chosen.timeout, is_error=late_is_error))
         try:
             yield found
         except Unreachable as error:
@@ -134,7 +135,7 @@ def _is_down(settings: "Settings") -> bool:
 
 
 @contextmanager
-def _deadline(seconds: float | None, stop: "StopFlag", screen: Screen) -> Iterator[None]:
+def _deadline(here: Session, seconds: float | None, *, is_error: bool) -> Iterator[None]:
     """Asks the run to stop at its deadline, and ends it if it cannot: any run may be killed."""
     if seconds is None:
         yield
@@ -148,12 +149,12 @@ def _deadline(seconds: float | None, stop: "StopFlag", screen: Screen) -> Iterat
 
     def ask() -> None:
         asked.set()
-        stop.set()
+        here.stop.set()
         _start(timers, GRACE, end)
 
     def end() -> None:
-        screen.error(late.message, late.hint)
-        os._exit(late.exit_code)
+        here.screen.error(late.message, late.hint)
+        os._exit(nagios_or(late.exit_code, here.options, late.message))
 
     _start(timers, seconds, ask)
     try:
@@ -161,7 +162,7 @@ def _deadline(seconds: float | None, stop: "StopFlag", screen: Screen) -> Iterat
     finally:
         for timer in timers:
             timer.cancel()
-    if asked.is_set():
+    if asked.is_set() and is_error:
         raise late
 
 

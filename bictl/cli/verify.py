@@ -90,7 +90,7 @@ def verify(
     if fail_on not in ("fail", "warn"):
         raise UsageError(f"--fail-on takes fail or warn, not {fail_on!r}")
     level = "quick" if quick else "deep" if deep else "default"
-    with session(context) as here:
+    with session(context, late_is_error=False) as here:
         if list_checks:
             here.screen.show(_all_checks(level))
             return

@@ -106,3 +106,13 @@ def test_a_reader_that_leaves_early_is_no_error(plain_environment, tmp_path, for
         check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_monitor_is_told_unknown_when_the_time_is_up(cli_plain, silent_port):
+    done = cli_plain(
+        *("--timeout", "1", "verify", "-o", "nagios"),
+        env={"BICTL_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{silent_port}"},
+    )
+    assert done.exit_code == 3
+    assert done.stdout.startswith("BICTL UNKNOWN - ")
+    assert done.stdout.count("BICTL ") == 1

@@ -191,6 +191,7 @@ def test_the_lines_of_a_batch_come_back_from_its_gzip_bytes(records, members):
         gzip.compress(b"a\nb\n") + b"rest",
         gzip.compress(b"no end"),
     ],
+    ids=["nothing", "not gzip", "a byte less", "no checksum", "more behind it", "half a line"],
 )
 def test_broken_or_cut_gzip_bytes_are_refused(body):
     with pytest.raises(ValueError):
