@@ -103,11 +103,13 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
     _knock(kafka, doing, min(timeout, _PROBE))
     _hear_last_words()
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
-    words = _LastWords(answers)
+    words, began = _LastWords(answers), _Began()
     _log.addHandler(words)
     try:
         threading.Thread(
-            target=_answer, args=(answers, lambda: connect(**options)), daemon=True
+            target=_answer,
+            args=(answers, lambda: connect(kafka_client=began, **options)),
+            daemon=True,
         ).start()
         # kafka-python's own deadline does not cover a TLS handshake that nobody answers
         client, error = answers.get(timeout=options["bootstrap_timeout_ms"] / 1000 + 1)
@@ -116,8 +118,28 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
     finally:
         _log.removeHandler(words)
     if error is not None:
+        began.end()
         raise _failure(kafka, doing, error, words.reason) from error
     return client
+
+
+class _Began:
+    """What a client connects with, at hand before the client is: else a refused login would be
+    tried again and again behind our back."""
+
+    def __init__(self) -> None:
+        self._clients: list[Any] = []
+
+    def __call__(self, **options: Any) -> Any:
+        from kafka.net.compat import KafkaNetClient
+
+        self._clients.append(KafkaNetClient(**options))
+        return self._clients[-1]
+
+    def end(self) -> None:
+        """Closes it."""
+        for client in self._clients:
+            client.close()
 
 
 def _knock(kafka: Kafka, doing: str, timeout: float) -> None:
