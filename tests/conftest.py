@@ -19,6 +19,7 @@ from pathlib import Path
 
 import hypothesis
 import pytest
+from databases import administer, drop_database
 
 from bictl import settings as configured
 from bictl.clients import Clients
@@ -108,13 +109,13 @@ def settings(stack: Stack, tmp_path: Path) -> Iterator[Settings]:
     path.touch(mode=0o600)
     path.write_text(text, encoding="utf-8")
     _bucket(shared, name)
-    _administer(shared, f"create database {name}")
+    administer(shared, f"create database {name}")
     yield configured.load(
         config=str(path), environment={"BICTL_STATE_DIR": str(tmp_path / "state")}
     )
     if any(service.state != "running" for service in stack.status()):  # a test of a dead service
         Stack.start(stack.state_dir)
-    _administer(shared, f"drop database {name} with (force)")
+    drop_database(shared, name)
 
 
 @pytest.fixture
@@ -224,18 +225,3 @@ def _bucket(shared: Settings, name: str) -> None:
         aws_access_key_id=shared.s3.access_key_id,
         aws_secret_access_key=shared.s3.secret_access_key.reveal(),
     ).create_bucket(Bucket=name)
-
-
-def _administer(shared: Settings, statement: str) -> None:
-    import psycopg2
-
-    connection = psycopg2.connect(
-        host=shared.postgres.host,
-        port=shared.postgres.port,
-        dbname="postgres",
-        user=shared.postgres.user,
-        password=shared.postgres.password.reveal(),
-    )
-    connection.autocommit = True
-    with closing(connection), connection.cursor() as cursor:
-        cursor.execute(statement)

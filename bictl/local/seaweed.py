@@ -90,11 +90,15 @@ class Seaweed:
         return self.answers()
 
     def answers(self) -> bool:
-        """Whether the buckets are listed and a put succeeds; both come after the port."""
+        """Whether the buckets are listed and an object is stored; both come after the port.
+
+        The probe has a byte: an empty object needs no volume, so it says nothing about those that
+        hold the data.
+        """
         with contextlib.suppress(OSError, http.client.HTTPException):
             status, listed = self._request("GET", "/")
             if status == 200 and f"<Name>{BUCKET}</Name>".encode() in listed:
-                return self._request("PUT", _PROBE)[0] == 200
+                return self._request("PUT", _PROBE, b"1")[0] == 200
         return False
 
     def endpoint(self) -> str:
@@ -112,24 +116,25 @@ class Seaweed:
         chosen = [self._place.ports[name] for name in self.port_names if name in self._place.ports]
         return [*chosen, *(port + COMPANION for port in chosen)]
 
-    def _request(self, method: str, path: str) -> tuple[int, bytes]:
+    def _request(self, method: str, path: str, body: bytes = b"") -> tuple[int, bytes]:
         address = f"{HOST}:{self._place.ports['s3']}"
         connection = http.client.HTTPConnection(address, timeout=5)
         try:
-            connection.request(method, path, headers=self._signed(method, path, address))
+            headers = self._signed(method, path, address, body)
+            connection.request(method, path, body=body or None, headers=headers)
             answer = connection.getresponse()
             return answer.status, answer.read()
         finally:
             connection.close()
 
-    def _signed(self, method: str, path: str, host: str) -> dict[str, str]:
-        """AWS Signature Version 4 of a request without a body."""
+    def _signed(self, method: str, path: str, host: str, body: bytes) -> dict[str, str]:
+        """AWS Signature Version 4."""
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        empty = hashlib.sha256(b"").hexdigest()
+        content = hashlib.sha256(body).hexdigest()
         names = "host;x-amz-content-sha256;x-amz-date"
         canonical = (
-            f"{method}\n{path}\n\nhost:{host}\nx-amz-content-sha256:{empty}\nx-amz-date:{now}\n\n"
-            f"{names}\n{empty}"
+            f"{method}\n{path}\n\nhost:{host}\nx-amz-content-sha256:{content}\nx-amz-date:{now}\n\n"
+            f"{names}\n{content}"
         )
         scope = f"{now[:8]}/{REGION}/s3/aws4_request"
         digest = hashlib.sha256(canonical.encode()).hexdigest()
@@ -139,7 +144,7 @@ class Seaweed:
         credential = f"{self._place.secrets['s3_access_key_id']}/{scope}"
         return {
             "x-amz-date": now,
-            "x-amz-content-sha256": empty,
+            "x-amz-content-sha256": content,
             "Authorization": f"AWS4-HMAC-SHA256 Credential={credential},SignedHeaders={names},"
             f"Signature={key.hex()}",
         }

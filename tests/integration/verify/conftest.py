@@ -16,11 +16,11 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from databases import administer, drop_database
 
 from bictl import settings as configured
 from bictl.bronze import load, migrate
 from bictl.clients import Clients
-from bictl.clients.database import Database
 from bictl.clients.dbt import Dbt
 from bictl.clients.objects import ObjectStore
 from bictl.embeddings import embed
@@ -188,7 +188,7 @@ def new_settings(shared: Settings, tmp_path_factory) -> Callable[..., Settings]:
         name = f"v{secrets.token_hex(6)}"
         replaced = replace(shared.s3, bucket=name)
         ObjectStore(replaced).create_bucket()
-        _administer(shared, f"create database {name} template {template}")
+        administer(shared, f"create database {name} template {template}")
         return replace(
             shared,
             postgres=replace(shared.postgres, dbname=name),
@@ -209,7 +209,7 @@ def prepared(shared, new_settings) -> Iterator[Settings]:
         pipeline.load()
         pipeline.transform()
     yield settings
-    _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
+    drop_database(shared, settings.postgres.dbname)
 
 
 @pytest.fixture(scope="session")
@@ -227,7 +227,7 @@ def healthy(shared, prepared, new_settings, fixture_records) -> Iterator[Setting
         pipeline.load()
         pipeline.embed()
     yield settings
-    _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
+    drop_database(shared, settings.postgres.dbname)
 
 
 @pytest.fixture
@@ -240,7 +240,7 @@ def pipeline(shared, healthy, new_settings) -> Iterator[Pipeline]:
                 info.key, origin.objects.get(info.key)[0], metadata=origin.objects.head(info.key)[1]
             )
         yield Pipeline(settings, clients)
-    _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
+    drop_database(shared, settings.postgres.dbname)
 
 
 @pytest.fixture
@@ -249,7 +249,7 @@ def empty_pipeline(shared, prepared, new_settings) -> Iterator[Pipeline]:
     settings = new_settings(f"cord.{secrets.token_hex(6)}.dbo.Product", prepared.postgres.dbname)
     with Clients(settings) as clients:
         yield Pipeline(settings, clients)
-    _administer(shared, f"drop database {settings.postgres.dbname} with (force)")
+    drop_database(shared, settings.postgres.dbname)
 
 
 @pytest.fixture
@@ -283,8 +283,3 @@ def _write(settings: Settings, topic: str, records) -> None:
                 partition=partition,
             )
         producer.flush(30)
-
-
-def _administer(shared: Settings, statement: str) -> None:
-    with closing(Database(replace(shared.postgres, dbname="postgres"))) as database:
-        database.autocommit(statement)
