@@ -1,6 +1,5 @@
 """The way of the scripts that bictl replaces: each row parsed, written again, inserted alone."""
 
-import gzip
 import json
 from collections.abc import Iterable
 
@@ -29,11 +28,11 @@ on conflict do nothing
 
 
 def load_row_by_row(connection, batches: Iterable[tuple[str, bytes]]) -> int:
-    """Loads (key, gzip bytes) of JSON lines, one commit a batch; how many rows it inserted."""
+    """Loads (key, JSON lines), one commit a batch; how many rows it inserted."""
     inserted = 0
     with connection.cursor() as cursor:
         for name, body in batches:
-            for text in gzip.decompress(body).split(b"\n")[:-1]:
+            for text in body.split(b"\n")[:-1]:
                 line = json.loads(text)
                 cursor.execute(
                     INSERT,

@@ -55,7 +55,7 @@ def compare(clients: Clients, settings: Settings, shape: str, records: int, roun
         assert loaded == records
 
     def baseline() -> None:
-        bodies = ((key, clients.objects.get(key)[0]) for key in keys)
+        bodies = ((key, gzip.decompress(clients.objects.get(key)[0])) for key in keys)
         assert load_row_by_row(plain, bodies) == records
 
     found = pairs(ours, baseline, rounds=1)
@@ -112,4 +112,5 @@ def sizes(database) -> str:
     return f"{ours} against {theirs} on disk"
 
 
-main()
+if __name__ == "__main__":
+    main()
