@@ -105,3 +105,16 @@ def services() -> Iterator[tuple["Settings", dict[str, str]]]:  # noqa: F821
             yield load(environment=environment), environment
         finally:
             stack.stop()
+
+
+def plain_connection(postgres: "Postgres") -> "psycopg2.extensions.connection":  # noqa: F821
+    """A connection as a script opens it."""
+    import psycopg2
+
+    return psycopg2.connect(
+        host=postgres.host,
+        port=postgres.port,
+        dbname=postgres.dbname,
+        user=postgres.user,
+        password=postgres.password.reveal(),
+    )

@@ -12,10 +12,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
-import psycopg2
 from baseline_load import TABLE, load_row_by_row
 from batches import numbered, seal_all
-from common import machine, pairs, services, versions
+from common import machine, pairs, plain_connection, services, versions
 
 from bictl.bronze import load, migrate
 from bictl.clients import Clients
@@ -83,14 +82,7 @@ def samples(shape: str, count: int) -> list[tuple]:
 
 def connect(settings: Settings):
     """A plain connection, as a script opens it, with its table."""
-    postgres = settings.postgres
-    connection = psycopg2.connect(
-        host=postgres.host,
-        port=postgres.port,
-        dbname=postgres.dbname,
-        user=postgres.user,
-        password=postgres.password.reveal(),
-    )
+    connection = plain_connection(settings.postgres)
     with connection, connection.cursor() as cursor:
         cursor.execute(TABLE)
     return connection

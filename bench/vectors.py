@@ -11,8 +11,7 @@ import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
-import psycopg2
-from common import machine, pairs, services, versions
+from common import machine, pairs, plain_connection, services, versions
 from pgvector.psycopg2 import register_vector
 from psycopg2.extras import execute_values
 
@@ -89,13 +88,7 @@ def _naive(connection: object, ids: range, vectors: np.ndarray) -> None:
 
 
 def _plain(postgres: object) -> object:
-    connection = psycopg2.connect(
-        host=postgres.host,
-        port=postgres.port,
-        dbname=postgres.dbname,
-        user=postgres.user,
-        password=postgres.password.reveal(),
-    )
+    connection = plain_connection(postgres)
     register_vector(connection)
     return connection
 

@@ -97,12 +97,6 @@ class Stack:
         with self._locked():
             self._launcher.end(self._service(name), first=signal.SIGKILL)
 
-    def restart(self, name: str) -> None:
-        """End one service and start it again where it was."""
-        with self._locked():
-            self._launcher.end(self._service(name))
-            self._start(no_progress, never_stop)
-
     def _start(self, on_progress: OnProgress, stop: Stop) -> None:
         if not self._state.ports:
             self._stop()  # what runs here belongs to a directory that was removed

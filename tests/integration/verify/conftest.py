@@ -4,8 +4,6 @@ The database is a template, the bucket is copied object by object; the topic is 
 shared. Tests that change the topic make a pipeline of their own.
 """
 
-import gzip
-import hashlib
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from batches import seal
 from databases import administer, drop_database
 
 from bictl import settings as configured
@@ -29,7 +28,6 @@ from bictl.settings import Embedding, Settings, Table
 from bictl.staging import transform
 from bictl.verify import Report, verify
 from bictl.verify.report import Check
-from bictl.wire import LineEncoder
 
 PARTITIONS = 2
 OLD = 1_715_680_000_000  # May 2024: far older than verify.max_lag
@@ -120,27 +118,16 @@ class Pipeline:
         )
 
     def seal_records(self, records, first, after, *, partition, generation, number) -> str:
-        encoder = LineEncoder(self.table.topic, partition)
-        body = gzip.compress(b"".join(encoder.encode(record) for record in records), mtime=0)
-        times = [record.timestamp for record in records]
-        manifest = Manifest(
-            cluster="c",
-            topic=self.table.topic,
+        return seal(
+            self.objects,
+            self.table,
+            records,
             generation=generation,
             generation_no=number,
             partition=partition,
             first=first,
             next=after,
-            records=len(records),
-            tombstones=sum(record.value is None for record in records),
-            sha256=hashlib.sha256(body).hexdigest(),
-            min_timestamp=min(times, default=None),
-            max_timestamp=max(times, default=None),
-            run="test",
         )
-        key = manifest.name.key(self.table.prefix)
-        assert self.objects.put_new(key, body, metadata=manifest.to_metadata())
-        return key
 
     def load(self) -> None:
         migrate(self.database, [self.table])
