@@ -84,6 +84,12 @@ def partition_prefix(prefix: str, generation: str, partition: int) -> str:
     return f"{generation_prefix(prefix, generation)}partition={partition:05d}/"
 
 
+def state_prefix(prefix: str) -> str:
+    """Where bictl keeps what must outlive a table's batches: no lifecycle rule on the table's own
+    prefix covers it."""
+    return f"_bictl/{prefix}"
+
+
 def ack_prefix(prefix: str) -> str:
     """Where a table's acknowledgements are: beside its batches, and none of them."""
     return f"{prefix}ack/"
