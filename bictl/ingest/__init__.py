@@ -10,19 +10,24 @@ from bictl.ingest.acks import (
 )
 from bictl.ingest.anchor import last_sealed, still_there
 from bictl.ingest.frontier import Generation, chain, frontier, generations, newest, partitions
+from bictl.ingest.frontier_object import Anchor, FrontierObject, Kept, frontier_prefix, read_kept
 from bictl.ingest.report import IngestResult, PartitionResult
 from bictl.ingest.stage import ingest, survey
 from bictl.records import ack_prefix
 
 __all__ = [
     "Ack",
+    "Anchor",
+    "FrontierObject",
     "Generation",
     "IngestResult",
+    "Kept",
     "PartitionResult",
     "ack_prefix",
     "acked_ranges",
     "chain",
     "frontier",
+    "frontier_prefix",
     "generation_ack",
     "generations",
     "ingest",
@@ -31,6 +36,7 @@ __all__ = [
     "newest",
     "partitions",
     "range_ack",
+    "read_kept",
     "still_there",
     "survey",
     "write_ack",

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 
+from bictl.ingest.frontier_object import Anchor
 from bictl.records import Record
 from bictl.wire import LineEncoder, LinePacker
 
@@ -13,7 +14,8 @@ _PORTION = 1 << 20  # bytes of lines that are packed at once
 
 @dataclass(frozen=True, kw_only=True)
 class Draft:
-    """A batch that is complete but not sealed; the fields are those of its manifest."""
+    """A batch that is complete but not sealed; the fields are those of its manifest, and `last` is
+    its last record."""
 
     partition: int
     first: int
@@ -25,6 +27,7 @@ class Draft:
     unpacked: int
     body: bytes
     sha256: str
+    last: Anchor | None = None
 
 
 class Growing:
@@ -47,6 +50,7 @@ class Growing:
         self.partition, self.first, self.next = partition, first, first
         self.records = self._tombstones = 0
         self._span: tuple[int, int] | None = None  # of timestamps
+        self._last: Record | None = None
 
     @property
     def unpacked(self) -> int:
@@ -85,6 +89,7 @@ class Growing:
             unpacked=self.unpacked,
             body=body,
             sha256=hashlib.sha256(body).hexdigest(),
+            last=None if self._last is None else Anchor.of(self._last),
         )
 
     def _pack(self, records: Sequence[Record], start: int) -> int:
@@ -107,4 +112,5 @@ class Growing:
         self._span = min(times), max(times)
         self._tombstones += sum(record.value is None for record in taken)
         self.records += len(taken)
-        self.next = taken[-1].offset + 1
+        self._last = taken[-1]
+        self.next = self._last.offset + 1

@@ -2,18 +2,23 @@
 
 Sealing batch k runs beside reading batch k + 1; at most one is being sealed, so a batch is durable
 before the next one is. Memory holds one growing batch and one that is being sealed.
+
+The first read of a partition begins with the record that was sealed last, so that nothing is sealed
+behind a record that is another one by now.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from bictl.errors import RetentionPassed
 from bictl.ingest.batch import Draft, Growing
-from bictl.ingest.identity import check_same
+from bictl.ingest.frontier_object import Anchor
+from bictl.ingest.identity import another_record, check_same
 from bictl.ingest.seal import Sealed, Sealer
-from bictl.records import Range, Stop
-from bictl.settings import Ingest
+from bictl.records import Range, Record, Stop
+from bictl.settings import Ingest, Table
 from bictl.wire import LineEncoder
 
 if TYPE_CHECKING:
@@ -23,7 +28,8 @@ OnRead = Callable[[int, int], None]  # records and bytes of lines, each since th
 
 
 class Drain:
-    """Drains ranges of one topic; `left` is how many records it may still read."""
+    """Drains ranges of one topic; `left` is how many records it may still read, `anchors` are the
+    last sealed records."""
 
     def __init__(
         self,
@@ -31,12 +37,15 @@ class Drain:
         sealer: Sealer,
         pool: ThreadPoolExecutor,
         *,
+        table: Table,
         limits: Ingest,
+        anchors: Mapping[int, Anchor],
         left: int | None,
         stop: Stop,
         on_read: OnRead,
     ) -> None:
         self._reader, self._sealer, self._pool = reader, sealer, pool
+        self._table, self._anchors = table, dict(anchors)
         self._limits, self._stop, self._on_read = limits, stop, on_read
         self.left = left
         self._sealing: tuple[Draft, Future[Sealed]] | None = None
@@ -61,13 +70,7 @@ class Drain:
         """
         growing = self._begin(encoder, wanted.partition, wanted.first)
         try:
-            for chunk in self._reader.read(
-                self._sealer.topic.name,
-                wanted.partition,
-                first=wanted.first,
-                end=wanted.next,
-                stop=self._is_over,
-            ):
+            for chunk in self._chunks(wanted):
                 growing, elsewhere = self._take(encoder, growing, chunk)
                 if elsewhere is not None:
                     self._give_back(growing.records)
@@ -80,6 +83,41 @@ class Drain:
         if elsewhere is None:
             elsewhere = self._settle()
         return growing.next if elsewhere is None else elsewhere
+
+    def _chunks(self, wanted: Range) -> "Iterator[Chunk]":
+        """What Kafka serves of the range, once it has proved to follow what was sealed."""
+        anchor = self._anchors.get(wanted.partition)
+        if anchor is None or anchor.offset >= wanted.first:  # a hole below it
+            yield from self._read(wanted)
+            return
+        del self._anchors[wanted.partition]
+        compared = False
+        try:
+            for chunk in self._read(replace(wanted, first=anchor.offset)):
+                if chunk.records and not compared:
+                    self._compare(anchor, wanted.partition, chunk.records[0])
+                    compared = True
+                if chunk.next > wanted.first:
+                    yield _from(chunk, wanted.first)
+        except RetentionPassed:
+            if compared:
+                raise
+            yield from self._read(wanted)  # Kafka discarded that record, and perhaps nothing more
+
+    def _read(self, wanted: Range) -> "Iterator[Chunk]":
+        return self._reader.read(
+            self._sealer.topic.name,
+            wanted.partition,
+            first=wanted.first,
+            end=wanted.next,
+            stop=self._is_over,
+        )
+
+    def _compare(self, anchor: Anchor, partition: int, record: Record) -> None:
+        """TopicRecreated when another record stands where the last sealed one was."""
+        if record.offset == anchor.offset and Anchor.of(record) != anchor:
+            check_same(self._reader, self._sealer.topic)
+            raise another_record(self._table, self._sealer.generation, partition, anchor)
 
     def _take(
         self, encoder: LineEncoder, growing: Growing, chunk: "Chunk"
@@ -138,3 +176,10 @@ class Drain:
     def _give_back(self, records: int) -> None:
         if self.left is not None:
             self.left += records
+
+
+def _from(chunk: "Chunk", first: int) -> "Chunk":
+    """The chunk without the records below `first`."""
+    if not chunk.records or chunk.records[0].offset >= first:
+        return chunk
+    return replace(chunk, records=[one for one in chunk.records if one.offset >= first])

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from bictl.errors import TopicRecreated
 from bictl.ingest.acks import Ack
-from bictl.ingest.anchor import last_sealed, still_there
+from bictl.ingest.anchor import still_there
 from bictl.ingest.frontier import Generation, frontier, next_number, partitions
+from bictl.ingest.frontier_object import Anchor, Kept
 from bictl.records import Range, Topic
 from bictl.settings import Table
 
@@ -46,13 +47,19 @@ def next_name(generation: Generation) -> str:
 
 
 def recreated(
-    reader: "TopicReader", objects: "ObjectStore", topic: Topic, *, table: Table, last: Generation
+    reader: "TopicReader",
+    objects: "ObjectStore",
+    topic: Topic,
+    *,
+    table: Table,
+    last: Generation,
+    kept: Kept,
 ) -> TopicRecreated:
     """The error that says what was sealed of the old topic, and what the new one holds."""
     old = [
         Range(partition, 0, end)
-        for partition in partitions(objects, table.prefix, last.name)
-        if (end := frontier(objects, table.prefix, last.name, partition))
+        for partition in partitions(objects, table.prefix, last.name, kept=kept)
+        if (end := frontier(objects, table.prefix, last.name, partition, kept=kept))
     ]
     new = [
         Range(partition, found.start, found.stable)
@@ -69,21 +76,26 @@ def recreated(
 
 def check_anchors(
     reader: "TopicReader",
-    objects: "ObjectStore",
     *,
     table: Table,
     generation: Generation,
-    frontiers: Mapping[int, int],
+    anchors: Mapping[int, Anchor],
 ) -> None:
     """TopicRecreated when another record stands where the last sealed one was."""
-    for partition, position in sorted(frontiers.items()):
-        sealed = last_sealed(objects, table.prefix, generation.name, partition)
-        if sealed is not None and still_there(reader, sealed) is False:
-            raise TopicRecreated(
-                f"{table.topic} is not the topic that was read: another record stands at"
-                f" {partition}:{sealed.offset}, the last one before the frontier {position}",
-                hint=ack_generation_hint(table, next_name(generation)),
-            )
+    for partition, anchor in sorted(anchors.items()):
+        if still_there(reader, table.topic, partition, anchor) is False:
+            raise another_record(table, generation, partition, anchor)
+
+
+def another_record(
+    table: Table, generation: Generation, partition: int, anchor: Anchor
+) -> TopicRecreated:
+    """The error for a log that does not hold what was sealed of it."""
+    return TopicRecreated(
+        f"{table.topic} is not the topic that was read: another record stands at"
+        f" {partition}:{anchor.offset}, where the last sealed one was",
+        hint=ack_generation_hint(table, next_name(generation)),
+    )
 
 
 def check_same(reader: "TopicReader", topic: Topic) -> None:

@@ -1,6 +1,6 @@
 """What a run has to read: each partition from its frontier to its end, or why that cannot be."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -66,19 +66,60 @@ def plan(
     ]
 
 
+def late_starts(
+    spans: Sequence[Span], *, acks: Sequence[Ack], generation: "Generation"
+) -> list[str]:
+    """Sentences about partitions whose reading begins above offset 0 and that nobody acknowledged:
+    a snapshot may hold what was gone by then, which only verify can tell."""
+    below = [Range(span.partition, 0, span.first) for span in spans if span.frontier is None]
+    late = not_acked(below, acks, generation)
+    return [f"{in_words(late)} gone before the first run (bictl verify, K11)"] if late else []
+
+
+def not_acked(
+    ranges: Iterable[Range], acks: Sequence[Ack], generation: "Generation"
+) -> list[Range]:
+    """What nobody acknowledged of the ranges."""
+    return [
+        left
+        for one in ranges
+        for left in without(one, acked_ranges(acks, generation.name, one.partition))
+    ]
+
+
+def still_served(ranges: Iterable[Range], starts: Mapping[int, int]) -> list[Range]:
+    """What Kafka still has of the ranges."""
+    found = [
+        Range(one.partition, max(one.first, starts[one.partition]), one.next) for one in ranges
+    ]
+    return [one for one in found if one.first < one.next]
+
+
+def gone_twice(ranges: Iterable[Range], starts: Mapping[int, int]) -> list[str]:
+    """Sentences about ranges that were sealed, are in no object, and are not in Kafka any more."""
+    below = [
+        Range(one.partition, one.first, min(one.next, starts[one.partition])) for one in ranges
+    ]
+    gone = [one for one in below if one.first < one.next]
+    said = f"{in_words(gone)} sealed once, in no object and not in Kafka any more (bictl verify)"
+    return [said] if gone else []
+
+
 def holes(
     chain: Sequence[Manifest],
     *,
     partition: int,
     start: int,
+    end: int,
     acks: Sequence[Ack],
     generation: "Generation",
     table: Table,
 ) -> list[Range]:
-    """Ranges between a partition's batches that no batch answers for and nobody acknowledged.
+    """Ranges below a partition's frontier `end` that no batch answers for and nobody acknowledged.
 
-    Before the first batch too: what Kafka still has from `start` on was there when it was read.
-    RetentionPassed for those that Kafka does not have any more.
+    Before the first batch and behind the last one too, as far as Kafka still has them (its log
+    begins at `start`): they were sealed and are gone, expired perhaps. RetentionPassed for holes
+    between batches that Kafka does not have any more.
     """
     acked = acked_ranges(acks, generation.name, partition)
     found, position = [], min(start, chain[0].first) if chain else start
@@ -88,7 +129,8 @@ def holes(
         position = max(position, manifest.next)
     lost = [Range(hole.partition, hole.first, min(hole.next, start)) for hole in found]
     _raise_lost([hole for hole in lost if hole.first < hole.next], table)
-    return found
+    behind = Range(partition, max(position, start), end)
+    return [*found, *without(behind, acked)]
 
 
 def _check_ends(

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 from bictl.errors import BictlError
 from bictl.ingest.acks import Ack, list_acks
 from bictl.ingest.drain import Drain
-from bictl.ingest.frontier import Generation, chain, check_prefix, generations, newest, partitions
+from bictl.ingest.frontier import Generation, chain, check_prefix, generations
+from bictl.ingest.frontier_object import Anchor, FrontierObject, Kept, read_kept
 from bictl.ingest.identity import check_anchors, choose_generation, recreated
-from bictl.ingest.plan import Span, holes, plan
+from bictl.ingest.places import Place, known_places
+from bictl.ingest.plan import Span, gone_twice, holes, late_starts, not_acked, plan, still_served
 from bictl.ingest.report import IngestResult, PartitionResult
 from bictl.ingest.seal import Sealed, Sealer
 from bictl.records import (
@@ -40,11 +42,30 @@ class Work:
     generation: Generation
     spans: Sequence[Span]
     holes: Sequence[Range]
+    places: Mapping[int, Place]
+    kept: Kept
+    notes: Sequence[str] = ()
 
     @property
     def offsets(self) -> int:
         """How many offsets: at least as many as records."""
         return sum(len(span.range) for span in self.spans) + sum(map(len, self.holes))
+
+    @property
+    def anchors(self) -> dict[int, Anchor]:
+        """The last sealed record of each partition."""
+        return {
+            partition: place.known.anchor
+            for partition, place in self.places.items()
+            if place.known.anchor is not None
+        }
+
+    @property
+    def lagging(self) -> list[FrontierObject]:
+        """Frontier objects that are missing, damaged or behind the batches, as they should be."""
+        found = self.kept.found
+        known = [place.known for place in self.places.values()]
+        return [one for one in known if found.get(one.place) != one]
 
 
 def ingest(
@@ -68,15 +89,20 @@ def ingest(
     NotFound for an unknown topic or bucket, and the LossErrors of `plan`, `identity` and `seal`.
     """
     work = survey(reader, objects, table=table, fill=fill)
-    if dry_run or not work.offsets:
-        return _result(work, {}, table=table, dry_run=dry_run)
     sealer = Sealer(
         objects=objects,
         prefix=table.prefix,
         topic=work.topic,
         generation=work.generation,
         run=run,
+        places={partition: place.known for partition, place in work.places.items()},
+        notes=[],
     )
+    if not dry_run:
+        for lagging in work.lagging:
+            sealer.keep(lagging)
+    if dry_run or not work.offsets:
+        return _result(work, {}, sealer.notes, table=table, dry_run=dry_run)
     total = work.offsets if max_records is None else min(work.offsets, max_records)
     with ThreadPoolExecutor(1, thread_name_prefix="seal") as pool:
         drain = Drain(
@@ -87,13 +113,15 @@ def ingest(
             left=max_records,
             stop=stop,
             on_read=_Meter(on_progress, total).add,
+            anchors=work.anchors,
+            table=table,
         )
         sealed = [
             batch
             for wanted in [*work.holes, *(span.range for span in work.spans)]
             for batch in drain.drain(wanted)
         ]
-    result = _result(work, _by_partition(sealed), table=table, interrupted=stop())
+    result = _result(work, _by_partition(sealed), sealer.notes, table=table, interrupted=stop())
     return _committed(reader, group, result)
 
 
@@ -101,24 +129,36 @@ def survey(
     reader: "TopicReader", objects: "ObjectStore", *, table: Table, fill: bool = False
 ) -> Work:
     """What there is to read, and whether it may be: identity, ends, retention. Writes nothing."""
-    topic = reader.describe(table.topic)
-    known, acks = generations(objects, table.prefix), list_acks(objects, table.prefix)
+    topic, kept = reader.describe(table.topic), read_kept(objects, table.prefix)
+    known = generations(objects, table.prefix, kept=kept)
+    acks = list_acks(objects, table.prefix)
     check_prefix(known, prefix=table.prefix, topic=topic.name)
     generation = choose_generation(topic, known=known, acks=acks)
     if generation is None:
-        raise recreated(reader, objects, topic, table=table, last=known[-1])
-    frontiers = _frontiers(objects, table, generation)
+        raise recreated(reader, objects, topic, table=table, last=known[-1], kept=kept)
+    places = known_places(objects, table.prefix, generation, kept=kept)
+    frontiers = {partition: place.frontier for partition, place in places.items()}
     offsets = reader.offsets(topic.name, topic.partitions, known=frontiers)
     spans = plan(offsets, frontiers=frontiers, acks=acks, generation=generation, table=table)
-    if generation.name != topic.id:
-        check_anchors(reader, objects, table=table, generation=generation, frontiers=frontiers)
+    lost = not_acked([place.lost for place in places.values()], acks, generation)
     starts = {partition: found.start for partition, found in offsets.items()}
-    return Work(
+    work = Work(
         topic=topic,
         generation=generation,
         spans=spans,
-        holes=_holes(objects, table, generation, starts, acks) if fill else (),
+        holes=_holes(objects, table, generation, starts, places, acks)
+        if fill
+        else still_served(lost, starts),
+        places=places,
+        kept=kept,
+        notes=[
+            *kept.warnings,
+            *late_starts(spans, acks=acks, generation=generation),
+            *gone_twice(lost, starts),
+        ],
     )
+    check_anchors(reader, table=table, generation=generation, anchors=work.anchors)
+    return work
 
 
 class _Meter:
@@ -136,19 +176,12 @@ class _Meter:
         )
 
 
-def _frontiers(objects: "ObjectStore", table: Table, generation: Generation) -> dict[int, int]:
-    found = {
-        partition: newest(objects, table.prefix, generation.name, partition)
-        for partition in partitions(objects, table.prefix, generation.name)
-    }
-    return {partition: last.next for partition, last in found.items() if last is not None}
-
-
 def _holes(
     objects: "ObjectStore",
     table: Table,
     generation: Generation,
     starts: Mapping[int, int],
+    places: Mapping[int, Place],
     acks: Sequence[Ack],
 ) -> list[Range]:
     return [
@@ -158,6 +191,7 @@ def _holes(
             chain(objects, table.prefix, generation.name, partition),
             partition=partition,
             start=start,
+            end=places[partition].frontier if partition in places else start,
             acks=acks,
             generation=generation,
             table=table,
@@ -175,6 +209,7 @@ def _by_partition(sealed: Sequence[Sealed]) -> dict[int, list[Sealed]]:
 def _result(
     work: Work,
     sealed: Mapping[int, Sequence[Sealed]],
+    notes: Sequence[str],
     *,
     table: Table,
     dry_run: bool = False,
@@ -187,6 +222,7 @@ def _result(
         partitions=tuple(_partition(span, sealed.get(span.partition, ())) for span in work.spans),
         dry_run=dry_run,
         interrupted=interrupted,
+        notes=(*work.notes, *notes),
     )
 
 

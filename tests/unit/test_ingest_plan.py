@@ -92,8 +92,9 @@ def manifest(first: int, next_: int) -> Manifest:
     )
 
 
-def found(chain, *, start=0, acks=()):
-    return holes(chain, partition=0, start=start, acks=acks, generation=GENERATION, table=TABLE)
+def found(chain, *, start=0, end=0, acks=()):
+    options = {"acks": acks, "generation": GENERATION, "table": TABLE}
+    return holes(chain, partition=0, start=start, end=end, **options)
 
 
 CHAIN = [manifest(10, 20), manifest(30, 40), manifest(35, 50), manifest(60, 70)]
@@ -107,6 +108,14 @@ def test_holes_are_what_no_batch_answers_for():
         Range(0, 50, 60),
     ]
     assert found([], start=5) == []
+
+
+def test_what_was_sealed_and_is_gone_behind_the_last_batch_is_a_hole_while_kafka_has_it():
+    assert found(CHAIN[:1], end=70) == [Range(0, 0, 10), Range(0, 20, 70)]
+    assert found(CHAIN[:1], start=40, end=70) == [Range(0, 40, 70)]
+    assert found(CHAIN[:1], start=80, end=70) == []
+    assert found([], start=40, end=70) == [Range(0, 40, 70)]
+    assert found([], start=80, end=70) == []
 
 
 def test_a_hole_that_kafka_has_not_any_more_is_a_loss():
