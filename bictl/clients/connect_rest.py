@@ -6,12 +6,14 @@ Follows no redirect and uses no proxy, so that credentials go to the configured 
 import base64
 import http.client
 import json
+import socket
 import ssl
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from bictl.clients.listener import certificate_hint, listener, patiently
 from bictl.errors import (
     AccessDenied,
     BictlError,
@@ -44,7 +46,11 @@ class Rest:
     """
 
     def __init__(self, connect: Connect, *, timeout: float) -> None:
-        self._url, self._settings, self._timeout = _parse(connect.url), connect, timeout
+        if not connect.url:
+            raise ConfigError(
+                "[connect] url is not configured", hint='write it as url = "http://localhost:8083"'
+            )
+        self._url, self._settings, self._timeout = urlsplit(connect.url), connect, timeout
 
     @property
     def address(self) -> str:
@@ -71,6 +77,12 @@ class Rest:
         raise ConfigError(f"{self.address} is not a Kafka Connect worker: {what}", hint=_PORT_HINT)
 
     def _ask(self, path: str) -> _Answer:
+        try:
+            return patiently(lambda: self._get(path), self._suspect)
+        except (OSError, http.client.HTTPException) as error:
+            raise self._failure(error) from error
+
+    def _get(self, path: str) -> _Answer:
         connection = self._connection()
         try:
             connection.request(
@@ -79,10 +91,21 @@ class Rest:
             answer = connection.getresponse()
             kind = answer.headers.get_content_type()
             return _Answer(answer.status, kind, answer.read(_LARGEST))
-        except (OSError, http.client.HTTPException) as error:
-            raise self._failure(error) from error
         finally:
             connection.close()
+
+    def _suspect(self, error: BaseException | None) -> None:
+        """ConfigError when another service listens there, or listens otherwise."""
+        if isinstance(error, (BictlError, ssl.SSLCertVerificationError)):
+            return
+        scheme = self._url.scheme
+        port = self._url.port or (443 if scheme == "https" else 80)
+        found = listener(self._url.hostname or "", port)
+        if found is not None and not found.is_web(scheme):
+            raise ConfigError(
+                f"expected Kafka Connect at {self.address} (connect.url), found {found.words}",
+                hint=found.scheme_hint("connect.url", self._url) or _PORT_HINT,
+            ) from error
 
     def _failure(self, error: Exception) -> BictlError:
         for kind, explain in _FAILURES:
@@ -112,6 +135,8 @@ class Rest:
 
     def _read(self, path: str, answer: _Answer) -> Any:
         if answer.status in (401, 403):
+            if answer.kind == "application/xml":
+                self.other_service("it answers in XML, as an object store does")
             raise AccessDenied(
                 f"Kafka Connect at {self.address} refused {path} ({answer.status})",
                 hint="check [connect] username and password",
@@ -150,6 +175,14 @@ def _late(rest: Rest, error: Exception) -> BictlError:
     )
 
 
+def _untrusted(rest: Rest, error: Exception) -> BictlError:
+    words = getattr(error, "verify_message", "") or str(error)
+    return ConfigError(
+        f"no trusted TLS connection to {rest.address}: {words}",
+        hint=certificate_hint(words, key="connect.url", ca="connect.ca_file"),
+    )
+
+
 def _no_tls(rest: Rest, error: Exception) -> BictlError:
     return Unreachable(
         f"no TLS with {rest.address}: {getattr(error, 'reason', None) or error}",
@@ -163,35 +196,21 @@ def _no_http(rest: Rest, error: Exception) -> BictlError:
 
 
 def _no_service(rest: Rest, error: Exception) -> BictlError:
+    unknown = isinstance(error, socket.gaierror)
     return Unreachable(
         f"no Kafka Connect at {rest.address}: {getattr(error, 'strerror', None) or error}",
-        hint="start the worker, or correct [connect] url",
+        hint="correct connect.url; the name of a container is known inside its network only: "
+        "from the host use localhost and the published port"
+        if unknown
+        else "start the worker, or correct connect.url",
     )
 
 
 # What the HTTP client raises, the most special first.
 _FAILURES: tuple[tuple[type[Exception], Callable[[Rest, Exception], BictlError]], ...] = (
     (TimeoutError, _late),
+    (ssl.SSLCertVerificationError, _untrusted),
     (ssl.SSLError, _no_tls),
     (http.client.HTTPException, _no_http),
     (OSError, _no_service),
 )
-
-
-def _parse(url: str) -> SplitResult:
-    parts = urlsplit(url)
-    try:
-        legal = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
-    except ValueError:  # a port that is not a number
-        legal = False
-    if not legal:
-        raise ConfigError(
-            f"[connect] url {redact(url)!r} is not an address",
-            hint='write it as url = "http://localhost:8083"',
-        )
-    if parts.username is not None:
-        raise ConfigError(
-            "[connect] url holds a user name",
-            hint="give [connect] username and password_file instead: a url is shown and logged",
-        )
-    return parts

@@ -11,7 +11,7 @@ import psycopg2.extensions
 from psycopg2 import sql
 
 from bictl import assets
-from bictl.clients import database_errors
+from bictl.clients import database_errors, listener
 from bictl.errors import NotFound, StageFailed, Unreachable
 from bictl.settings import Postgres
 
@@ -231,7 +231,10 @@ class Database:
 
     def _connect(self) -> psycopg2.extensions.connection:
         try:
-            connection = self._dial(self._postgres.dbname)
+            connection = listener.patiently(
+                lambda: self._dial(self._postgres.dbname),
+                lambda _: database_errors.refuse_other_service(self._postgres),
+            )
         except psycopg2.Error as error:
             mapped = database_errors.connection_error(error, self._postgres)
             if isinstance(mapped, NotFound):

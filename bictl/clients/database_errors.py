@@ -10,6 +10,7 @@ from typing import TypeVar
 import psycopg2
 import psycopg2.extensions
 
+from bictl.clients.listener import certificate_hint, listener
 from bictl.errors import (
     AccessDenied,
     BictlError,
@@ -126,10 +127,7 @@ def connection_error(error: BaseException, postgres: Postgres) -> BictlError:
             "`bictl config show` names where each comes from",
         )
     if _NOT_POSTGRES.search(text):
-        return ConfigError(
-            f"{where} answers, but not as Postgres does",
-            hint="another service listens there: correct postgres.host and postgres.port",
-        )
+        return _other_service(postgres, "something that does not answer as Postgres does")
     if _NO_NAME.search(text):
         return Unreachable(
             f"cannot find the host {postgres.host!r} (postgres.host)",
@@ -139,10 +137,35 @@ def connection_error(error: BaseException, postgres: Postgres) -> BictlError:
     if _TLS.search(text):
         return ConfigError(
             f"no trusted TLS connection to Postgres at {where}: {_reason(text)}",
-            hint="set postgres.sslrootcert to the authority's file, or choose postgres.sslmode",
+            hint=_tls_hint(text),
         )
     kind = TimedOut if _TIMEOUT.search(text) else Unreachable
     return kind(f"cannot reach Postgres at {where}: {_reason(text)}", hint=_start_hint(postgres))
+
+
+def refuse_other_service(postgres: Postgres) -> None:
+    """ConfigError when it is not Postgres that listens there; libpq would wait for its answer."""
+    if postgres.host.startswith("/"):  # a Unix socket
+        return
+    found = listener(postgres.host, postgres.port)
+    if found is not None and found.service != "Postgres":
+        raise _other_service(postgres, found.words)
+
+
+def _tls_hint(text: str) -> str:
+    if "server does not support SSL" in text:
+        return (
+            "turn TLS on in the server (ssl = on); only where the wire is trusted: "
+            'postgres.sslmode = "disable"'
+        )
+    return certificate_hint(text, key="postgres.host", ca="postgres.sslrootcert")
+
+
+def _other_service(postgres: Postgres, found: str) -> ConfigError:
+    return ConfigError(
+        f"expected Postgres at {address(postgres)} (postgres.host, postgres.port), found {found}",
+        hint="correct postgres.port (bictl config show); Postgres's own is 5432 by default",
+    )
 
 
 def address(postgres: Postgres) -> str:
@@ -165,7 +188,7 @@ def _first_line(error: BaseException) -> str:
 def _reason(text: str) -> str:
     """libpq's own words, of the last address that was tried."""
     found = _REASON.findall(text)
-    return str(found[-1]) if found else text.splitlines()[0]
+    return str(found[-1] if found else text.splitlines()[0]).removeprefix("fe_sendauth: ")
 
 
 def _database_hint(postgres: Postgres) -> str:

@@ -5,12 +5,15 @@ listed is judged by its HTTP status; a class by its nearest listed ancestor.
 """
 
 import re
+import socket
+import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 import botocore.exceptions as vendor
 
+from bictl.clients.listener import certificate_hint
 from bictl.errors import (
     AccessDenied,
     BictlError,
@@ -111,6 +114,14 @@ _HINTS: dict[type[BictlError], str] = {
 }
 
 
+_CODE_HINTS = {
+    "RequestTimeTooSkewed": "set this machine's clock and the store's by NTP",
+    "InvalidAccessKeyId": "correct s3.access_key_id (bictl config show says where it comes from)",
+    "SignatureDoesNotMatch": "correct s3.secret_access_key "
+    "(bictl config show says where it comes from)",
+}
+
+
 def meaning(error: BaseException) -> type[BictlError]:
     """The bictl error for one of botocore's."""
     if isinstance(error, vendor.ClientError):
@@ -130,6 +141,11 @@ def status_of(error: vendor.ClientError) -> int:
     return int(answer.get("HTTPStatusCode", 0))
 
 
+def is_store(error: BaseException | None) -> bool:
+    """Whether the error is an answer in S3's own words."""
+    return isinstance(error, vendor.ClientError) and not code_of(error).isdigit()
+
+
 def is_missing(error: BaseException) -> bool:
     """Whether a bucket or an object is not there."""
     return isinstance(error, vendor.ClientError) and status_of(error) == 404
@@ -144,7 +160,40 @@ def object_errors(doing: str) -> Iterator[None]:
         if is_missing(error):
             raise NotFound("object", doing.rpartition(" ")[2], hint=_NOT_THERE) from error
         kind = meaning(error)
-        raise kind(f"{doing}: {_words(error)}", hint=_HINTS.get(kind)) from error
+        raise kind(f"{doing}: {_words(error)}", hint=_hint(error, kind)) from error
+
+
+def _hint(error: BaseException, kind: type[BictlError]) -> str | None:
+    if isinstance(error, vendor.ClientError) and code_of(error) in _CODE_HINTS:
+        return _CODE_HINTS[code_of(error)]
+    inner = _cause(error)
+    if isinstance(inner, socket.gaierror):
+        return (
+            "correct s3.endpoint_url; the name of a container is known inside its network only: "
+            "from the host use localhost and the published port"
+        )
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return certificate_hint(inner.verify_message, key="s3.endpoint_url", ca="s3.ca_file")
+    return _HINTS.get(kind)
+
+
+def _reason(error: BaseException) -> str:
+    """The machine's own words for a connection that did not come about; else nothing."""
+    inner = _cause(error)
+    if isinstance(inner, ssl.SSLCertVerificationError):
+        return f"no trusted TLS connection: {inner.verify_message}"
+    return inner.strerror if inner is not None and inner.strerror else ""
+
+
+def _cause(error: BaseException) -> OSError | None:
+    """The error of the machine behind one of botocore's."""
+    inner: object = getattr(error, "kwargs", {}).get("error")
+    while isinstance(inner, BaseException):
+        if isinstance(inner, OSError) and inner.strerror:
+            return inner
+        following = (*inner.args, inner.__cause__, inner.__context__)
+        inner = next((one for one in following if isinstance(one, BaseException)), None)
+    return None
 
 
 _QUERY = re.compile(r"\?[^\s\"]*")  # botocore shows the whole request
@@ -159,6 +208,6 @@ def _by_status(status: int) -> type[BictlError]:
 
 def _words(error: BaseException) -> str:
     if not isinstance(error, vendor.ClientError):
-        return _QUERY.sub("", str(error))
+        return _reason(error) or _QUERY.sub("", str(error))
     message = str(error.response.get("Error", {}).get("Message", "")).strip()
-    return f"{code_of(error) or status_of(error)} {message}".strip()
+    return f"{code_of(error) or status_of(error)}: {message}".strip(": ")

@@ -4,19 +4,20 @@ import base64
 import builtins
 import hashlib
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import botocore.exceptions as vendor
 
-from bictl.clients.object_errors import is_missing, object_errors, status_of
+from bictl.clients.listener import listener, patiently
+from bictl.clients.object_errors import is_missing, is_store, object_errors, status_of
 from bictl.clients.topic_connection import is_loopback
-from bictl.errors import AccessDenied, BictlError, NotFound
+from bictl.errors import AccessDenied, BictlError, ConfigError, NotFound
 from bictl.settings import S3
 
 _TRIES = 4  # botocore's own, in its standard mode: it repeats what a later try may change
@@ -28,6 +29,7 @@ _CUT_OFF = (
     vendor.ResponseStreamingError,
 )
 _PAUSE = 0.1  # seconds, doubled at each try
+_T = TypeVar("_T")
 _POOL = 16  # connections: as many as threads ask at once
 
 
@@ -50,6 +52,7 @@ class ObjectStore:
 
     def __init__(self, s3: S3, *, timeout: float = 30.0) -> None:
         self._s3, self._timeout = s3, timeout
+        self._met = False  # whether the store has answered
         self.bucket = s3.bucket
 
     @property
@@ -61,7 +64,9 @@ class ObjectStore:
     def check(self) -> None:
         """The bucket exists and the credentials may list it; NotFound lists existing buckets."""
         try:
-            self._client.list_objects_v2(Bucket=self.bucket, Prefix="\x7f", MaxKeys=1)
+            self._ask(
+                lambda: self._client.list_objects_v2(Bucket=self.bucket, Prefix="\x7f", MaxKeys=1)
+            )
         except (vendor.ClientError, vendor.BotoCoreError) as error:
             self._raise(error, f"look into bucket {self.bucket} at {self._where}")
 
@@ -89,7 +94,7 @@ class ObjectStore:
     def head(self, key: str) -> tuple[ObjectInfo, dict[str, str]]:
         """The object's description and its user metadata; NotFound("object")."""
         with object_errors(f"look at {key}"):
-            answer = self._client.head_object(Bucket=self.bucket, Key=key)
+            answer = self._ask(lambda: self._client.head_object(Bucket=self.bucket, Key=key))
         info = ObjectInfo(
             key=key,
             size=answer["ContentLength"],
@@ -102,7 +107,7 @@ class ObjectStore:
         """The object's bytes and its user metadata; NotFound("object")."""
         for left in reversed(range(_TRIES)):
             with object_errors(f"read {key}"):
-                answer = self._client.get_object(Bucket=self.bucket, Key=key)
+                answer = self._ask(lambda: self._client.get_object(Bucket=self.bucket, Key=key))
                 try:
                     return answer["Body"].read(), _metadata(answer)
                 except _CUT_OFF:  # botocore repeats a request, but not the reading of its body
@@ -199,6 +204,31 @@ class ObjectStore:
                 ),
             )
 
+    def _ask(self, question: Callable[[], _T]) -> _T:
+        """The answer; the first question to a store finds out whether it is one."""
+        if self._met:
+            return question()
+        try:
+            return patiently(question, self._suspect)
+        finally:
+            self._met = True
+
+    def _suspect(self, error: BaseException | None) -> None:
+        """ConfigError when another service listens at the endpoint, or listens otherwise: botocore
+        would wait for its answer, and more than once."""
+        endpoint = urlsplit(self._s3.endpoint_url)
+        if not endpoint.hostname or is_store(error):
+            return
+        port = endpoint.port or (443 if endpoint.scheme == "https" else 80)
+        found = listener(endpoint.hostname, port)
+        if found is not None and not found.is_web(endpoint.scheme):
+            raise ConfigError(
+                f"expected an object store at {self._s3.endpoint_url} (s3.endpoint_url), "
+                f"found {found.words}",
+                hint=found.scheme_hint("s3.endpoint_url", endpoint)
+                or "correct s3.endpoint_url (bictl config show); its port is often 9000",
+            ) from error
+
     @property
     def _where(self) -> str:
         return self._s3.endpoint_url or f"AWS {self._s3.region}"
@@ -207,8 +237,11 @@ class ObjectStore:
         pages = self._client.get_paginator("list_objects_v2").paginate(
             Bucket=self.bucket, Prefix=prefix, **options
         )
+        following = iter(pages)
         try:
-            yield from pages
+            if (first := self._ask(lambda: next(following, None))) is not None:
+                yield first
+            yield from following
         except (vendor.ClientError, vendor.BotoCoreError) as error:
             self._raise(error, f"list s3://{self.bucket}/{prefix} at {self._where}")
 

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from bictl.clients.listener import PATIENCE, listener
 from bictl.clients.topic_errors import meaning, translate
 from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
 from bictl.settings import Kafka
@@ -95,12 +96,10 @@ def servers(kafka: Kafka) -> list[str]:
 
 
 def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
-    import kafka.errors as vendor
-
     _log.setLevel(max(_log.level, logging.WARNING))  # DEBUG prints sasl_plain_password
     doing = f"connect to Kafka at {kafka.bootstrap_servers}"
     options = connection_options(kafka, timeout=timeout)
-    _knock(kafka, doing, min(timeout, _PROBE))
+    server = _knock(kafka, doing, min(timeout, _PROBE))
     _hear_last_words()
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     words, began = _LastWords(answers), _Began()
@@ -111,16 +110,99 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
             args=(answers, lambda: connect(kafka_client=began, **options)),
             daemon=True,
         ).start()
-        # kafka-python's own deadline does not cover a TLS handshake that nobody answers
-        client, error = answers.get(timeout=options["bootstrap_timeout_ms"] / 1000 + 1)
-    except queue.Empty:
-        client, error = None, vendor.KafkaTimeoutError("no answer")
+        client, error = _first(answers, kafka, server, options["bootstrap_timeout_ms"] / 1000 + 1)
     finally:
         _log.removeHandler(words)
     if error is not None:
         began.end()
-        raise _failure(kafka, doing, error, words.reason) from error
+        if isinstance(error, BictlError):
+            raise error
+        raise _failure(kafka, server, doing, error, words.reason) from error
+    advertised = {(str(one.host), int(one.port)) for one in client._manager.cluster.brokers()}
+    if (lost := _unreached(kafka, advertised, min(timeout, _PROBE))) is not None:
+        client.close()
+        raise lost
     return client
+
+
+def _unreached(
+    kafka: Kafka, advertised: set[tuple[str, int]], timeout: float
+) -> Unreachable | None:
+    """What is wrong when the brokers' own addresses, which every client goes on to, lead nowhere:
+    kafka-python would try them until the timeout and not name them."""
+    known = {_host_and_port(server) for server in servers(kafka)}
+    if not advertised or advertised & known:
+        return None
+    failures = _failures(sorted(advertised), timeout)
+    if len(failures) < len(advertised):
+        return None
+    names = ", ".join(f"{host}:{port}" for host, port in sorted(advertised))
+    words = "; ".join(sorted({error.strerror or str(error) for error in failures}))
+    return Unreachable(
+        f"Kafka at {kafka.bootstrap_servers} answers, but sends its clients on to {names}: {words}",
+        hint="that is the brokers' advertised.listeners: connect to a listener that advertises an "
+        "address which this machine reaches, e.g. localhost and the published port",
+    )
+
+
+def _failures(places: list[tuple[str, int]], timeout: float) -> list[OSError]:
+    """Why no port opens, one for each place; fewer as soon as one does."""
+    failures: list[OSError] = []
+    for place in places:
+        try:
+            socket.create_connection(place, timeout).close()
+        except OSError as error:
+            failures.append(error)
+        else:
+            break
+    return failures
+
+
+def _first(
+    answers: "queue.SimpleQueue[_Answer]", kafka: Kafka, server: tuple[str, int], timeout: float
+) -> _Answer:
+    """The answer, or why there will be none: kafka-python tries on whatever listens there, and its
+    own deadline does not cover a TLS handshake that nobody answers."""
+    import kafka.errors as vendor
+
+    try:
+        return answers.get(timeout=min(timeout, PATIENCE))
+    except queue.Empty:
+        if (error := _misdirected(kafka, server)) is not None:
+            return None, error
+    try:
+        return answers.get(timeout=max(0.0, timeout - PATIENCE))
+    except queue.Empty:
+        return None, vendor.KafkaTimeoutError("no answer")
+
+
+def _misdirected(kafka: Kafka, server: tuple[str, int]) -> ConfigError | None:
+    """What is wrong with the settings when something else listens, or listens otherwise."""
+    found, where = listener(*server), f"{server[0]}:{server[1]}"
+    if found is None:
+        return None
+    if found.service not in ("Kafka", "TLS"):
+        return ConfigError(
+            f"expected a Kafka broker at {where} (kafka.bootstrap_servers), found {found.words}",
+            hint="correct kafka.bootstrap_servers (bictl config show); "
+            "a broker's port is 9092 by default",
+        )
+    login = bool(found.mechanisms)
+    protocol = ("SASL_" if login else "") + ("SSL" if found.tls else "PLAINTEXT")
+    if found.service == "Kafka" and protocol != kafka.security_protocol:
+        names = ", ".join(found.mechanisms)
+        also = f" with kafka.sasl_mechanism (one of {names}), sasl_username and sasl_password_file"
+        return ConfigError(
+            f"kafka.security_protocol is {kafka.security_protocol}, "
+            f"but the broker at {where} speaks {protocol}",
+            hint=f'set kafka.security_protocol = "{protocol}"{also if login else ""}',
+        )
+    if found.tls and not kafka.security_protocol.endswith("SSL"):
+        return ConfigError(
+            f"kafka.security_protocol is {kafka.security_protocol}, but {where} wants TLS",
+            hint='set kafka.security_protocol = "SSL", or "SASL_SSL" where a login is needed',
+        )
+    return None
 
 
 class _Began:
@@ -142,16 +224,13 @@ class _Began:
             client.close()
 
 
-def _knock(kafka: Kafka, doing: str, timeout: float) -> None:
-    """Unreachable at once when no server's port is open: kafka-python would try on and on."""
-    failures: list[OSError] = []
-    for server in servers(kafka):
-        try:
-            socket.create_connection(_host_and_port(server), timeout).close()
-        except OSError as error:
-            failures.append(error)
-        else:
-            return
+def _knock(kafka: Kafka, doing: str, timeout: float) -> tuple[str, int]:
+    """The first server whose port is open; Unreachable at once when none is: kafka-python would
+    try on and on."""
+    places = [_host_and_port(server) for server in servers(kafka)]
+    failures = _failures(places, timeout)
+    if len(failures) < len(places):
+        return places[len(failures)]
     unknown = all(isinstance(error, socket.gaierror) for error in failures)
     words = "; ".join(sorted({error.strerror or str(error) for error in failures}))
     raise Unreachable(
@@ -198,12 +277,18 @@ def _answer(answers: "queue.SimpleQueue[_Answer]", connect: Callable[[], Any]) -
 
 
 def _failure(
-    kafka: Kafka, doing: str, error: BaseException, reason: BaseException | None
+    kafka: Kafka,
+    server: tuple[str, int],
+    doing: str,
+    error: BaseException,
+    reason: BaseException | None,
 ) -> BictlError:
     kind = meaning(type(error))
     if kind is None:  # of the options, before anything was sent
         return ConfigError(f"{doing}: {error}", hint="correct [kafka] (bictl config show)")
     if issubclass(kind, Unreachable):
+        if (found := _misdirected(kafka, server)) is not None:
+            return found
         words = reason or f"it listens, but gives no answer of a {kafka.security_protocol} broker"
         return Unreachable(f"{doing}: {words}", hint=_hint(kafka))
     return translate(error, doing=doing)

@@ -92,8 +92,9 @@ def _add_file(layers: "_Layers", path: Path, chosen: str | None) -> None:
             f"{path}: profiles must be sections", hint="for example [profiles.staging.kafka]"
         )
     if chosen and chosen not in profiles:
-        shown = ", ".join(nearest(chosen, profiles)) or "none"
-        raise ConfigError(f"{path} has no profile {chosen!r}", hint=f"existing profiles: {shown}")
+        shown = ", ".join(nearest(chosen, profiles))
+        hint = f"existing profiles: {shown}" if shown else "it has none: leave the profile out"
+        raise ConfigError(f"{path} has no profile {chosen!r}", hint=hint)
     layers.add(document, origin=str(path))
     others = _Layers()
     for name, sections in profiles.items():
@@ -138,12 +139,20 @@ def find_config(
 def _parse(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
         raise ConfigError(
-            f"{path} is not valid TOML: {error}", hint="correct the file; `bictl config validate`"
+            f"{path} is not UTF-8: byte {error.object[error.start]:#04x} at {error.start}",
+            hint="save the file as UTF-8",
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(
+            f"{path} is not valid TOML: {error}",
+            hint="correct that line, then: bictl config validate",
         ) from None
     except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}") from None
+        raise ConfigError(
+            f"cannot read {path}: {error.strerror}", hint=f"give this user the right to read {path}"
+        ) from None
 
 
 class _Layers:
@@ -196,7 +205,9 @@ class _Layers:
 
     def _add_keys(self, section: str, keys: Any, kind: type, origin: str) -> None:
         if not isinstance(keys, dict):
-            raise ConfigError(f"{origin}: {section} must be a section of keys")
+            raise ConfigError(
+                f"{origin}: {section} must be a section of keys", hint=f"write it as [{section}]"
+            )
         fields = _fields(kind)
         name = section.removeprefix("tables.")
         target = self.tables.setdefault(name, {}) if kind is Table else self.values[section]
@@ -286,10 +297,33 @@ def _checked(value: Any, hint: Any, where: str) -> Any:
         and not (plain is int and isinstance(value, bool))
     ):
         return value
-    names = {str: "a text", int: "a whole number", bool: "true or false", tuple: "a list of texts"}
     raise ConfigError(
-        f"{where} must be {names.get(plain, plain.__name__)}, got {type(value).__name__}"
+        f"{where} must be {_KINDS[plain][0]}, got {_shown(value)}",
+        hint=f"write it as {where.rpartition('.')[2]} = {_example(value, plain)}",
     )
+
+
+def _example(value: Any, plain: Any) -> str:
+    """What was probably meant; never the value where a text is wanted, since that may be secret."""
+    if plain is int and isinstance(value, str) and value.isdigit():
+        return value
+    if plain is tuple and isinstance(value, str):
+        return f'["{value}"]'
+    return _KINDS[plain][1]
+
+
+_KINDS: dict[Any, tuple[str, str]] = {  # in words, and an example
+    str: ("a text", '"…"'),
+    int: ("a whole number", "1"),
+    bool: ("true or false", "true"),
+    tuple: ("a list of texts", '["…"]'),
+}
+
+
+def _shown(value: Any) -> str:
+    """The kind of a value, for a message: the value itself may be a secret."""
+    kinds = {dict: "a section", list: "a list", float: "a number with a fraction"}
+    return kinds.get(type(value)) or _KINDS.get(type(value), (type(value).__name__,))[0]
 
 
 def _from_text(text: str, hint: Any, variable: str) -> Any:
@@ -297,15 +331,21 @@ def _from_text(text: str, hint: Any, variable: str) -> Any:
         try:
             return int(text)
         except ValueError:
-            raise ConfigError(f"{variable} must be a whole number, got {text!r}") from None
+            raise ConfigError(
+                f"{variable} must be a whole number, got {text!r}", hint=_unset(variable)
+            ) from None
     if hint is bool:
         word = text.strip().lower()
         if word in {"1", "true", "yes", "on"} or word in {"0", "false", "no", "off", ""}:
             return word in {"1", "true", "yes", "on"}
-        raise ConfigError(f"{variable} must be true or false, got {text!r}")
+        raise ConfigError(f"{variable} must be true or false, got {text!r}", hint=_unset(variable))
     if hint == tuple[str, ...]:
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
+
+
+def _unset(variable: str) -> str:
+    return f"correct {variable} in the environment, or unset it"
 
 
 def _variables() -> list[str]:

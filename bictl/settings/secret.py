@@ -6,6 +6,7 @@ from pathlib import Path
 
 from bictl.errors import ConfigError
 
+_PATIENCE = 10.0  # seconds that a command has
 _seen: set[str] = set()
 
 
@@ -66,31 +67,55 @@ def _remember(value: str | None) -> None:
 
 def _read(file: str) -> str:
     path = Path(file).expanduser()
+    hint = "create the file with mode 0600, or correct its path in the configuration"
     try:
-        if path.stat().st_mode & 0o007:
+        if path.is_file() and path.stat().st_mode & 0o007:
             raise ConfigError(
                 f"{file} holds a secret and every user can read it", hint=f"chmod 600 {file}"
             )
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
+        return _not_empty(path.read_text(encoding="utf-8"), f"the secret's file {file}")
     except OSError as error:
         raise ConfigError(
-            f"cannot read the secret's file {file}: {error.strerror}",
-            hint="create the file with mode 0600, or correct its path in the configuration",
+            f"cannot read the secret's file {file}: {error.strerror}", hint=hint
         ) from None
+    except UnicodeDecodeError:
+        raise ConfigError(f"the secret's file {file} is not UTF-8", hint=hint) from None
 
 
 def _run(command: str) -> str:
+    program = (command.split() or [""])[0]
     try:
         answer = subprocess.run(
-            shlex.split(command), capture_output=True, text=True, timeout=30, check=True
+            shlex.split(command),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=_PATIENCE,
+            check=True,
         )
     except (OSError, ValueError, subprocess.SubprocessError) as error:
-        program = (command.split() or [""])[0]
         raise ConfigError(
-            f"the secret's command {program!r} failed ({type(error).__name__})",
-            hint="run the command by hand: it must print the secret and exit 0",
+            f"the secret's command {program!r} failed: {_why(error)}",
+            hint="run the command by hand: it must print the secret and exit 0, without asking",
         ) from None
-    return answer.stdout.rstrip("\r\n")
+    return _not_empty(answer.stdout, f"what the secret's command {program!r} printed")
+
+
+def _why(error: Exception) -> str:
+    """Without the command's words, which may hold the secret."""
+    if isinstance(error, subprocess.CalledProcessError):
+        return f"it ended with code {error.returncode}"
+    if isinstance(error, subprocess.TimeoutExpired):
+        return f"it did not end within {_PATIENCE:g} s"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+
+
+def _not_empty(text: str, what: str) -> str:
+    """The secret without the line's end that editors and commands put behind it."""
+    secret = text.rstrip("\r\n")
+    if not secret:
+        raise ConfigError(f"{what} is empty", hint="put the secret there, on one line")
+    return secret
 
 
 NO_SECRET = Secret()

@@ -6,6 +6,7 @@ A field of type Secret also takes `<key>_file` and `<key>_command`.
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bictl.errors import ConfigError, NotFound, nearest
 from bictl.settings.redact import redact
@@ -14,8 +15,8 @@ from bictl.settings.secret import NO_SECRET, Secret
 TOPIC_NAME = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")  # Kafka's own rule
 KEY_PREFIX = re.compile(r"(?:(?!\.{1,2}/)[A-Za-z0-9._-]+/)+")
 SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
+_PLAIN = "use letters, digits and '_', at most 63, the first no digit"
 _SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%\w]+\])(?::[0-9]{1,5})?")
-_URL = re.compile(r"https?://[^\s/]+(?:/\S*)?")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
@@ -59,6 +60,20 @@ class Connect:
     ca_file: str = ""
     connector: str = "sqlserver-product-connector"
 
+    def __post_init__(self) -> None:
+        if not self.url:
+            return
+        if not _is_address(self.url):
+            raise ConfigError(
+                f"[connect] url {redact(self.url)!r} is not an address",
+                hint='write it as url = "http://localhost:8083"',
+            )
+        if urlsplit(self.url).username is not None:
+            raise ConfigError(
+                "[connect] url holds a user name",
+                hint="give [connect] username and password_file instead: a url is shown and logged",
+            )
+
 
 @dataclass(frozen=True, kw_only=True)
 class S3:
@@ -72,7 +87,7 @@ class S3:
     ca_file: str = ""
 
     def __post_init__(self) -> None:
-        if self.endpoint_url and not _URL.fullmatch(self.endpoint_url):
+        if self.endpoint_url and not _is_address(self.endpoint_url):
             raise ConfigError(
                 f"[s3] endpoint_url {redact(self.endpoint_url)!r} is not an address",
                 hint='write it as endpoint_url = "http://localhost:9000"; "" is AWS',
@@ -119,7 +134,10 @@ class Dbt:
     def __post_init__(self) -> None:
         _within("dbt", self, "threads", 1, 256)
         if not SQL_NAME.fullmatch(self.target_schema):
-            raise ConfigError(f"[dbt] target_schema {self.target_schema!r} is not a plain SQL name")
+            raise ConfigError(
+                f"[dbt] target_schema {self.target_schema!r} is not a plain SQL name",
+                hint=_PLAIN,
+            )
 
     @property
     def view_schema(self) -> str:
@@ -183,7 +201,10 @@ class Table:
     def _check(self) -> None:
         where = f"[tables.{self.name}]"
         if not TOPIC_NAME.fullmatch(self.topic):
-            raise ConfigError(f"{where} topic {self.topic!r} is not a legal topic name")
+            raise ConfigError(
+                f"{where} topic {self.topic!r} is not a legal topic name",
+                hint="a topic has letters, digits, '.', '_' and '-' only",
+            )
         if not KEY_PREFIX.fullmatch(self.prefix):
             raise ConfigError(
                 f"{where} prefix {self.prefix!r} is not a key prefix",
@@ -198,7 +219,7 @@ class Table:
                 )
         for name in (self.staging, self.id, *self.embed):
             if not SQL_NAME.fullmatch(name):
-                raise ConfigError(f"{where} {name!r} is not a plain SQL name")
+                raise ConfigError(f"{where} {name!r} is not a plain SQL name", hint=_PLAIN)
 
 
 PRODUCT = Table(
@@ -262,6 +283,15 @@ class Settings:
         )
 
 
+def _is_address(url: str) -> bool:
+    """Whether it is http or https with a host, and a port that can be one."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # a port that is not a number
+        return False
+
+
 def _one_of(section: str, values: object, key: str, legal: tuple[str, ...]) -> None:
     value = getattr(values, key)
     if value not in legal:
@@ -275,4 +305,7 @@ def _one_of(section: str, values: object, key: str, legal: tuple[str, ...]) -> N
 def _within(section: str, values: object, key: str, least: int, most: int) -> None:
     value = getattr(values, key)
     if not least <= value <= most:
-        raise ConfigError(f"[{section}] {key} must be from {least} to {most}, got {value}")
+        raise ConfigError(
+            f"[{section}] {key} must be from {least} to {most}, got {value}",
+            hint="correct it (bictl config show says where it comes from)",
+        )

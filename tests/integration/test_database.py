@@ -93,7 +93,7 @@ def test_another_service_on_the_port_is_not_taken_for_postgres(postgres):
         error = failure(replace(postgres, host="127.0.0.1", port=server.server_port))
         server.shutdown()
     assert isinstance(error, ConfigError)
-    assert "not as Postgres" in error.message
+    assert "found an HTTP service" in error.message
 
 
 def test_an_inner_transaction_that_fails_takes_back_only_itself(database):

@@ -125,7 +125,11 @@ def test_without_a_sqlstate_it_was_the_connection():
             ["Connection refused", "db.example:6543"],
         ),
         ("timeout expired", TimedOut, ["timeout expired", "db.example:6543"]),
-        ("received invalid response to SSL negotiation: H", ConfigError, ["another service"]),
+        (
+            "received invalid response to SSL negotiation: H",
+            ConfigError,
+            ["db.example:6543", "does not answer as Postgres"],
+        ),
         ("expected authentication request from server, but received H", ConfigError, ["port"]),
         ("server does not support SSL, but SSL was required", ConfigError, ["postgres.sslmode"]),
         ("SSL error: certificate verify failed", ConfigError, ["postgres.sslrootcert"]),
