@@ -91,7 +91,12 @@ def state_prefix(prefix: str) -> str:
 
 
 def ack_prefix(prefix: str) -> str:
-    """Where a table's acknowledgements are: beside its batches, and none of them."""
+    """Where a table's acknowledgements are: they outlive its batches."""
+    return f"{state_prefix(prefix)}ack/"
+
+
+def old_ack_prefix(prefix: str) -> str:
+    """Where they were written first, beside the batches; what stands there still counts."""
     return f"{prefix}ack/"
 
 

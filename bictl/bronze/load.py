@@ -17,9 +17,9 @@ from bictl.records import (
     OnProgress,
     Progress,
     Stop,
-    ack_prefix,
     never_stop,
     no_progress,
+    old_ack_prefix,
 )
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _list(
     for info in objects.list(table.prefix):
         if is_batch(table.prefix, info.key):
             found[0].append(info)
-        elif not info.key.startswith(ack_prefix(table.prefix)):
+        elif not info.key.startswith(old_ack_prefix(table.prefix)):
             found[1].append(info.key)
     return found
 

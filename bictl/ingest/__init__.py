@@ -3,8 +3,10 @@
 from bictl.ingest.acks import (
     Ack,
     acked_ranges,
+    find_acks,
     generation_ack,
     list_acks,
+    quarantine_ack,
     range_ack,
     write_ack,
 )
@@ -26,6 +28,7 @@ __all__ = [
     "ack_prefix",
     "acked_ranges",
     "chain",
+    "find_acks",
     "frontier",
     "frontier_prefix",
     "generation_ack",
@@ -35,6 +38,7 @@ __all__ = [
     "list_acks",
     "newest",
     "partitions",
+    "quarantine_ack",
     "range_ack",
     "read_kept",
     "still_there",

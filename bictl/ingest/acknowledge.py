@@ -1,11 +1,12 @@
-"""Acknowledging: a person accepts a loss or a new generation, once it is really there."""
+"""Acknowledging: a person accepts a loss, a new generation or a refusal, once it is there."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, Any
 
 from bictl.errors import UsageError
-from bictl.ingest.acks import Ack, generation_ack, list_acks, range_ack, write_ack
+from bictl.ingest.acks import Ack, generation_ack, list_acks, quarantine_ack, range_ack, write_ack
 from bictl.ingest.frontier import Generation, check_prefix, generations
 from bictl.ingest.identity import choose_generation, in_words, next_name
 from bictl.records import Range, Topic
@@ -73,6 +74,36 @@ def acknowledge(
     )
 
 
+def acknowledge_refusal(
+    objects: "ObjectStore",
+    *,
+    table: Table,
+    sqlstate: str,
+    quarantined: Mapping[str, int],
+    reason: str,
+    person: str,
+    expires: date | None = None,
+) -> AckResult:
+    """Writes that records refused with this SQLSTATE may stay in quarantine, until that day's end.
+
+    `quarantined` counts what is there by SQLSTATE. UsageError when none has this one, or when the
+    day has passed.
+    """
+    ack = quarantine_ack(sqlstate, expires=expires, reason=reason, person=person)
+    if sqlstate not in quarantined:
+        there = ", ".join(f"{count} × {state}" for state, count in sorted(quarantined.items()))
+        raise UsageError(
+            f"no record of table {table.name} is in quarantine with {sqlstate}",
+            hint=f"what is there: {there or 'nothing'}",
+        )
+    if not ack.counts_at(datetime.now(UTC)):
+        raise UsageError(f"{ack.expires} has passed", hint="--expires with a day to come")
+    written = (ack,) if write_ack(objects, table.prefix, ack) else ()
+    return AckResult(
+        table=table.name, acks=tuple(list_acks(objects, table.prefix)), written=written
+    )
+
+
 def acknowledged(objects: "ObjectStore", *, table: Table) -> AckResult:
     """What was acknowledged so far; writes nothing."""
     return AckResult(table=table.name, acks=tuple(list_acks(objects, table.prefix)))
@@ -120,4 +151,6 @@ def _check_generation(topic: Topic, wanted: str, current: Generation | None) -> 
 
 
 def _words(ack: Ack) -> str:
+    if ack.kind == "quarantine":
+        return f"quarantine {ack.sqlstate}, {f'until {ack.expires}' if ack.expires else 'for good'}"
     return f"range {ack.range}" if ack.range else f"generation {ack.generation}"

@@ -71,20 +71,25 @@ def late_starts(
 ) -> list[str]:
     """Sentences about partitions whose reading begins above offset 0 and that nobody acknowledged:
     a snapshot may hold what was gone by then, which only verify can tell."""
-    below = [Range(span.partition, 0, span.first) for span in spans if span.frontier is None]
-    late = not_acked(below, acks, generation)
+    new = {span.partition: span.first for span in spans if span.frontier is None}
+    below = [Range(partition, 0, first) for partition, first in new.items()]
+    late = not_acked(below, acks, generation, new)
     return [f"{in_words(late)} gone before the first run (bictl verify, K11)"] if late else []
 
 
 def not_acked(
-    ranges: Iterable[Range], acks: Sequence[Ack], generation: "Generation"
+    ranges: Iterable[Range],
+    acks: Sequence[Ack],
+    generation: "Generation",
+    starts: Mapping[int, int],
 ) -> list[Range]:
-    """What nobody acknowledged of the ranges."""
-    return [
-        left
-        for one in ranges
-        for left in without(one, acked_ranges(acks, generation.name, one.partition))
-    ]
+    """What nobody acknowledged of the ranges; nobody can what stands above the log's start."""
+    found: list[Range] = []
+    for one in ranges:
+        below = starts[one.partition]
+        acked = acked_ranges(acks, generation.name, one.partition, below=below)
+        found += without(one, acked)
+    return found
 
 
 def still_served(ranges: Iterable[Range], starts: Mapping[int, int]) -> list[Range]:
@@ -121,7 +126,7 @@ def holes(
     begins at `start`): they were sealed and are gone, expired perhaps. RetentionPassed for holes
     between batches that Kafka does not have any more.
     """
-    acked = acked_ranges(acks, generation.name, partition)
+    acked = acked_ranges(acks, generation.name, partition, below=start)
     found, position = [], min(start, chain[0].first) if chain else start
     for manifest in chain:
         if manifest.first > position:
@@ -162,9 +167,10 @@ def _check_starts(
 ) -> None:
     lost: list[Range] = []
     for partition, frontier in sorted(frontiers.items()):
-        if offsets[partition].start > frontier:
-            passed = Range(partition, frontier, offsets[partition].start)
-            lost += without(passed, acked_ranges(acks, generation.name, partition))
+        start = offsets[partition].start
+        if start > frontier:
+            acked = acked_ranges(acks, generation.name, partition, below=start)
+            lost += without(Range(partition, frontier, start), acked)
     _raise_lost(lost, table)
 
 

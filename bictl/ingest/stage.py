@@ -140,8 +140,8 @@ def survey(
     frontiers = {partition: place.frontier for partition, place in places.items()}
     offsets = reader.offsets(topic.name, topic.partitions, known=frontiers)
     spans = plan(offsets, frontiers=frontiers, acks=acks, generation=generation, table=table)
-    lost = not_acked([place.lost for place in places.values()], acks, generation)
     starts = {partition: found.start for partition, found in offsets.items()}
+    lost = not_acked([place.lost for place in places.values()], acks, generation, starts)
     work = Work(
         topic=topic,
         generation=generation,

@@ -269,20 +269,31 @@ def _inside(origin: Origin, generation: str, claimed: Range) -> bool:
 def quarantine(
     bronze: Bronze, acked: Mapping[str, str], found: Comparison, *, table: "Table"
 ) -> Finding:
-    """B6: nothing is quarantined that nobody acknowledged; `acked` maps SQLSTATE to a person."""
+    """B6: nothing is quarantined whose SQLSTATE nobody acknowledged; `acked` has the words."""
     open_ = [item for item in bronze.rejected if item.sqlstate not in acked]
     evaluated = max(bronze.rows, found.expected)
+    accepted = _accepted(bronze, acked)
     if not open_:
-        count = sum(item.count for item in bronze.rejected)
-        return passed(evaluated, f"{count} quarantined, acknowledged" if count else "")
+        return passed(evaluated, accepted)
     words = "; ".join(f"{item.count} × {item.sqlstate} {item.reason}" for item in open_[:3])
+    words += f"; and {len(open_) - 3} more reasons" if len(open_) > 3 else ""
+    words += f"; beside them {accepted}" if accepted else ""
     return Finding(
         state=State.FAIL,
         evaluated=evaluated,
         extra=of_keys([item.sqlstate for item in open_], sum(item.count for item in open_)),
         message=f"{sum(item.count for item in open_)} records quarantined: {words}",
-        hint=f"look at bronze.cdc_quarantine, kafka_topic {table.topic}",
+        hint=f"bictl quarantine list --table {table.name}",
     )
+
+
+def _accepted(bronze: Bronze, acked: Mapping[str, str]) -> str:
+    """What stays in quarantine by a person's word."""
+    counts: dict[str, int] = {}
+    for item in bronze.rejected:
+        if item.sqlstate in acked:
+            counts[item.sqlstate] = counts.get(item.sqlstate, 0) + item.count
+    return "; ".join(f"{count} records in {acked[state]}" for state, count in counts.items())
 
 
 def other_topics(bronze: Bronze, found: Comparison, *, table: "Table") -> Finding:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bictl.errors import NotFound
-from bictl.verify import bronze, contents, kafka, meta, objects, staging, vectors
+from bictl.verify import acks, bronze, contents, kafka, meta, objects, staging, vectors
 from bictl.verify.frame import Crossing, Definition
 from bictl.verify.layers import (
     BRONZE,
@@ -121,6 +121,13 @@ CHECKS: tuple[Definition, ...] = (
         kind=_LOSS,
     ),
     Definition(
+        "K12",
+        "what was acknowledged as lost is lost",
+        KAFKA_TO_OBJECTS,
+        lambda w: acks.really_lost(w.shelf.acked, table=w.table),
+        level=_QUICK,
+    ),
+    Definition(
         "O1",
         "nothing foreign under the prefix",
         KAFKA_TO_OBJECTS,
@@ -157,7 +164,7 @@ CHECKS: tuple[Definition, ...] = (
         "O5",
         "no offset in two objects",
         KAFKA_TO_OBJECTS,
-        lambda w: objects.overlap(w.shelf),
+        lambda w: objects.overlap(w.shelf, lambda: w.overlapping),
         level=_QUICK,
         kind=_LOSS,
         grows="with objects",
@@ -210,7 +217,7 @@ CHECKS: tuple[Definition, ...] = (
     ),
     Definition(
         "B6",
-        "nothing is quarantined",
+        "nothing is quarantined unacknowledged",
         OBJECTS_TO_BRONZE,
         lambda w: bronze.quarantine(w.bronze, w.acked_reasons, w.comparison, table=w.table),
         level=_QUICK,

@@ -169,7 +169,7 @@ def choose_life(topic: Topic, shelf: Shelf) -> Life:
     acks = [
         Ack(kind="generation", generation=item.generation, reason="", person="", at="")
         for item in shelf.acked
-        if item.range is None
+        if item.accepts_generation
     ]
     found = choose_generation(topic, known=known, acks=acks)
     if found is None:

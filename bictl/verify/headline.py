@@ -122,7 +122,10 @@ def _unknown(report: Report) -> str:
 
 
 def _with_scope(text: str, report: Report) -> str:
-    """The sentence with what a person accepted as lost, and with what was out of this scope."""
+    """The sentence with what stands in quarantine, what a person accepted as lost, and what was out
+    of this scope."""
+    if report.quarantined:
+        text = f"{text}; {report.quarantined} of them in quarantine and not in bronze"
     lost = report.accepted_loss
     if lost:
         text = f"{text}; {in_words(lost.ranges)} ({lost.count} records) acknowledged as lost"

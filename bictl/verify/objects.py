@@ -1,11 +1,12 @@
 """The objects: what is listed, whether each is what was sealed, and whether they form one chain."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bictl.records import Range
-from bictl.verify.ranges import in_words, merged
+from bictl.verify.contents import Contents
+from bictl.verify.ranges import in_words, merged, total
 from bictl.verify.report import Finding, State, of_keys, of_ranges, passed
 from bictl.verify.shelf import Shelf, overlaps, unclaimed
 
@@ -53,8 +54,11 @@ def chain(shelf: Shelf, *, table: "Table") -> Finding:
     )
 
 
-def overlap(shelf: Shelf) -> Finding:
-    """O5: no two batches answer for the same offsets."""
+def overlap(shelf: Shelf, compared: Callable[[], Contents]) -> Finding:
+    """O5: no two batches answer for the same offsets; where they do, they hold the same records.
+
+    `compared` compares them, when it is asked.
+    """
     found = [
         (left, right, shared)
         for chain in shelf.chains.values()
@@ -62,13 +66,25 @@ def overlap(shelf: Shelf) -> Finding:
     ]
     if not found:
         return passed(len(shelf.batches))
-    ranges = merged(shared for _, _, shared in found)
+    ranges, contents = merged(shared for _, _, shared in found), compared()
+    where = f"{found[0][0].key} and {found[0][1].key}"
+    if contents.different:
+        return Finding(
+            state=State.FAIL,
+            evaluated=len(shelf.batches),
+            extra=of_ranges(contents.different),
+            message=f"{in_words(contents.different)} ({total(contents.different)} records) have "
+            f"other content in another object: {where}",
+            hint="bictl verify --deep compares both with Kafka; move the wrong one away",
+        )
+    alone = f"; {contents.only} records are in one of them only" if contents.only else ""
     return Finding(
         state=State.WARN,
         evaluated=len(shelf.batches),
         extra=of_ranges(ranges),
-        message=f"{in_words(ranges)} in two objects: {found[0][0].key} and {found[0][1].key}",
-        hint="bictl verify --deep",
+        message=f"{in_words(ranges)} in two objects: {where}; {contents.compared} records are "
+        f"the same in both{alone}",
+        hint="nothing is lost: bronze keeps each record once; move one of them away",
     )
 
 

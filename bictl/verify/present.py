@@ -53,6 +53,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "scope": list(report.scope),
         "unverified": list(report.unverified),
         "acknowledged": list(report.acknowledged),
+        "quarantined": report.quarantined,
         "frontiers": [
             {"generation": generation, "partition": partition, "next": frontier}
             for generation, partition, frontier in report.frontiers

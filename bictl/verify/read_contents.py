@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from bictl import wire
 from bictl.errors import RetentionPassed
-from bictl.records import Manifest, Record
+from bictl.records import Manifest, Range, Record
 from bictl.verify.contents import Contents, added
 from bictl.verify.ranges import from_offsets
+from bictl.verify.shelf import overlaps
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -72,6 +73,45 @@ def _with_kafka(
 def _is_same(record: Record, line: wire.Line) -> bool:
     mine = (line.timestamp, line.key, line.value, tuple(line.headers))
     return (record.timestamp, record.key, record.value, tuple(record.headers)) == mine
+
+
+# The objects against each other -------------------------------------------------------------------
+
+
+def compare_overlaps(objects: "ObjectStore", shelf: "Shelf") -> Contents:
+    """The records of sound batches whose ranges overlap. `only` counts those that one of the two
+    does not hold: compaction may have removed them before it was sealed."""
+    return added(
+        _with_each_other(_digests(objects, left, shared), _digests(objects, right, shared), shared)
+        for chain in shelf.chains.values()
+        for left, right, shared in overlaps(batch for batch in chain if batch.sound)
+    )
+
+
+def _with_each_other(left: dict[int, bytes], right: dict[int, bytes], shared: Range) -> Contents:
+    both = left.keys() & right.keys()
+    different = [offset for offset in both if left[offset] != right[offset]]
+    return Contents(
+        compared=len(both),
+        different=from_offsets(shared.partition, different),
+        only=len(left.keys() ^ right.keys()),
+    )
+
+
+def _digests(objects: "ObjectStore", batch: "Batch", within: Range) -> dict[int, bytes]:
+    """A digest of each record of the range; nothing of an object that is no batch after all."""
+    try:
+        return {
+            line.offset: _digest(line)
+            for line in _lines(objects, batch)
+            if within.first <= line.offset < within.next
+        }
+    except ValueError:
+        return {}
+
+
+def _digest(line: wire.Line) -> bytes:
+    return hashlib.sha256(repr(tuple(line)).encode()).digest()
 
 
 # The objects against bronze -----------------------------------------------------------------------

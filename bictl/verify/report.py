@@ -184,6 +184,7 @@ class Report:
     checks: tuple[Check, ...]
     acknowledged: tuple[str, ...] = ()
     accepted_loss: Sample = NOTHING  # offsets that a person acknowledged as lost
+    quarantined: int = 0  # records that are accounted for there, and not in bronze
     frontiers: tuple[tuple[str, int, int], ...] = ()  # generation, partition, next offset
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran

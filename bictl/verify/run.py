@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from bictl.records import OnProgress, Progress, Range, Stop, never_stop, no_progress
 from bictl.verify import frame
+from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.headline import headline
 from bictl.verify.layers import SOURCE, STAGING, VECTORS
@@ -84,10 +85,11 @@ def verify(
             unverified=_unverified(table, level, select or exclude),
             boundaries=tuple(boundaries),
             checks=tuple(checks),
-            acknowledged=tuple(item.words for item in world.shelf.acked)
+            acknowledged=tuple(item.said for item in world.shelf.acked)
             if "shelf" in world.known
             else (),
             accepted_loss=_accepted_loss(world),
+            quarantined=_quarantined(world),
             frontiers=_frontiers(world),
             partial=bool(select or exclude),
             since=getattr(verdict, "words", ""),
@@ -128,14 +130,19 @@ def _accepted_loss(world: World) -> Sample:
         return NOTHING
     ranges: dict[str, list[Range]] = {}
     for item in world.shelf.acked:
-        if item.range is not None:
-            ranges.setdefault(item.generation, []).append(item.range)
+        ranges.setdefault(item.generation, []).extend(item.lost)
     samples = [of_ranges(found) for found in ranges.values()]
     return Sample(
         ranges=tuple(item for sample in samples for item in sample.ranges),
         total=sum(sample.total for sample in samples),
         at_most=True,
     )
+
+
+def _quarantined(world: World) -> int:
+    """Records in quarantine; 0 where bronze was not read."""
+    bronze = world.known.get("bronze")
+    return sum(item.count for item in bronze.rejected) if isinstance(bronze, Bronze) else 0
 
 
 def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:

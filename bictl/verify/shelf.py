@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from bictl.records import BatchName, Manifest, Range
-from bictl.verify.ranges import Ranges, merged, subtract, total
+from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,12 +38,35 @@ class Batch:
 
 @dataclass(frozen=True, kw_only=True)
 class Acked:
-    """A range, or a whole generation's arrival, that a person acknowledged."""
+    """A range, a whole generation's arrival or a reason of quarantine that a person acknowledged.
+
+    `void` are the offsets of the range that Kafka still serves: nobody can acknowledge those.
+    """
 
     generation: str
     range: Range | None
     words: str
     key: str = ""
+    sqlstate: str = ""  # of a reason of quarantine
+    expired: bool = False
+    void: Ranges = ()
+
+    @property
+    def accepts_generation(self) -> bool:
+        """Whether it is about a generation's arrival."""
+        return self.range is None and not self.sqlstate
+
+    @property
+    def lost(self) -> Ranges:
+        """The offsets that it takes for lost."""
+        return () if self.range is None else subtract([self.range], self.void)
+
+    @property
+    def said(self) -> str:
+        """Its words, and whether it counts."""
+        if self.void:
+            return f"{self.words} (void where Kafka still serves it: {in_words(self.void)})"
+        return f"{self.words} (expired)" if self.expired else self.words
 
 
 Chain = tuple[Batch, ...]
@@ -93,9 +116,7 @@ class Shelf:
     def acked_ranges(self, generation: str) -> Ranges:
         """Offsets of a generation that a person acknowledged as lost."""
         return merged(
-            item.range
-            for item in self.acked
-            if item.range is not None and item.generation == generation
+            lost for item in self.acked if item.generation == generation for lost in item.lost
         )
 
     def held(self, place: Place) -> Ranges:

@@ -137,7 +137,7 @@ class World:
         """What a person acknowledged; acknowledgements are objects too."""
         from bictl.verify.acks import read_acks
 
-        return read_acks(self._objects, self.table)
+        return read_acks(self._objects, self.table, now=self.question.now)
 
     @once
     def first_listing(self) -> Listing:
@@ -181,7 +181,7 @@ class World:
         return Shelf(
             batches=self._read(wanted, level=self.level),
             foreign=listing.foreign,
-            acked=self.acked,
+            acked=self._standing_acks(),
             since=since,
         )
 
@@ -203,6 +203,11 @@ class World:
     def served(self) -> Contents:
         """What Kafka still serves against the objects, record by record."""
         return read_contents.compare_kafka(self._reader, self._objects, self.cut, self.shelf)
+
+    @once
+    def overlapping(self) -> Contents:
+        """Records of batches that answer for the same offsets, against each other."""
+        return read_contents.compare_overlaps(self._objects, self.shelf)
 
     # Postgres: one snapshot, opened after everything upstream was read.
 
@@ -286,8 +291,10 @@ class World:
 
     @once
     def acked_reasons(self) -> dict[str, str]:
-        """Quarantine reasons (SQLSTATE) that a person acknowledged."""
-        return {}
+        """Quarantine reasons (SQLSTATE) that a person acknowledged, and in which words."""
+        from bictl.verify.acks import reasons
+
+        return reasons(self.acked)
 
     @once
     def snapshot_begins(self) -> frozenset[int] | None:
@@ -361,6 +368,13 @@ class World:
             getattr(self, name)
         except BictlError:
             return
+
+    def _standing_acks(self) -> tuple[Acked, ...]:
+        """The acknowledgements, without what Kafka still serves wherever it says what it serves."""
+        from bictl.verify.acks import without_served
+
+        known = "ends" in self.known
+        return without_served(self.acked, self.ends, self.life) if known else self.acked
 
     def _since(self, listing: Listing) -> dict[Place, int]:
         """Where a quick look starts in each partition that the last full verdict knew: where that

@@ -102,11 +102,6 @@ CHAIN = [manifest(10, 20), manifest(30, 40), manifest(35, 50), manifest(60, 70)]
 
 def test_holes_are_what_no_batch_answers_for():
     assert found(CHAIN) == [Range(0, 0, 10), Range(0, 20, 30), Range(0, 50, 60)]
-    assert found(CHAIN, start=10, acks=[ack(Range(0, 22, 25))]) == [
-        Range(0, 20, 22),
-        Range(0, 25, 30),
-        Range(0, 50, 60),
-    ]
     assert found([], start=5) == []
 
 
@@ -116,6 +111,13 @@ def test_what_was_sealed_and_is_gone_behind_the_last_batch_is_a_hole_while_kafka
     assert found(CHAIN[:1], start=80, end=70) == []
     assert found([], start=40, end=70) == [Range(0, 40, 70)]
     assert found([], start=80, end=70) == []
+
+
+def test_what_kafka_still_serves_is_a_hole_whatever_an_acknowledgement_says():
+    by_hand = [ack(Range(0, 22, 25)), ack(Range(0, 50, 60))]
+    whole = [Range(0, 20, 30), Range(0, 50, 60)]
+    assert found(CHAIN, start=10, acks=by_hand) == whole
+    assert found(CHAIN[1:], start=55, acks=by_hand) == [Range(0, 55, 60)]
 
 
 def test_a_hole_that_kafka_has_not_any_more_is_a_loss():

@@ -151,7 +151,25 @@ def test_quarantine_fails_until_its_reason_is_acknowledged():
     found = bronze.quarantine(there, {}, whole, table=TABLE)
     assert found.state is State.FAIL
     assert "2 × 22P05" in found.message
-    assert bronze.quarantine(there, {"22P05": "ann"}, whole, table=TABLE).state is State.OK
+    words = {"22P05": "quarantine 22P05 acknowledged by ann until 2027-01-31: known"}
+    accepted = bronze.quarantine(there, words, whole, table=TABLE)
+    assert accepted.state is State.OK
+    assert accepted.message == f"2 records in {words['22P05']}"
+
+
+def test_an_acknowledged_reason_hides_no_other_one():
+    since = datetime(2024, 5, 1, tzinfo=UTC)
+    known = Rejected(sqlstate="22P05", reason="unsupported", count=2, since=since)
+    new = Rejected(sqlstate="54001", reason="stack depth", count=1, since=since)
+    whole = compared(THREE, at((0, 30)))
+    found = bronze.quarantine(
+        Bronze(rows=30, rejected=(known, new)), {"22P05": "by ann"}, whole, table=TABLE
+    )
+    assert (found.state, found.extra.keys) == (State.FAIL, ("54001",))
+    assert found.message == (
+        "1 records quarantined: 1 × 54001 stack depth; beside them 2 records in by ann"
+    )
+    assert found.hint == "bictl quarantine list --table product"
 
 
 def test_an_object_that_only_the_rows_remember_is_missed_too():

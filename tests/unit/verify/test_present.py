@@ -112,6 +112,13 @@ def test_complete_names_what_a_person_accepted_as_lost():
     )
 
 
+def test_complete_says_how_much_of_it_is_in_quarantine():
+    assert report(agreeing(), quarantined=3).headline == (
+        "Kafka → vectors complete: 61443 of 61443 records through 0:61443; 3 of them in quarantine"
+        " and not in bronze; source not verified"
+    )
+
+
 def test_records_in_flight_are_counted_and_not_called_complete():
     found = report(
         [boundary(0, Tally(expected=120, accounted=115, in_flight=5)), *agreeing(115, 100)[1:]]
