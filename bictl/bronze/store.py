@@ -191,6 +191,7 @@ class BatchStore:
             "conflicts": len(self._conflicts),
             "ingest_run": manifest.run,
             "load_run": run,
+            "sealed": info.modified,
         }
 
     def _run(self, name: str, values: dict[str, Any]) -> int:
@@ -239,8 +240,9 @@ def _lock(database: "Database", batch: Batch, *, wait: bool) -> bool:
 def _renew_etag(database: "Database", batch: Batch) -> None:
     """The same bytes were written once more: their new etag keeps them from being read again."""
     database.execute(
-        "update bictl.object_ledger set etag = %s where object_key = %s and sha256 = %s",
-        [batch.info.etag, batch.info.key, batch.manifest.sha256],
+        "update bictl.object_ledger set etag = %s, sealed_at = %s"
+        " where object_key = %s and sha256 = %s",
+        [batch.info.etag, batch.info.modified, batch.info.key, batch.manifest.sha256],
     )
 
 
