@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bictl.errors import BictlError, LossError, exit_code_of
+from bictl.errors import BictlError, LossError, TimedOut, exit_code_of
 from bictl.records import OnProgress, Stop, never_stop, no_progress
 
 if TYPE_CHECKING:
@@ -18,16 +18,22 @@ if TYPE_CHECKING:
     from bictl.clients import Clients
     from bictl.embeddings import EmbedResult
     from bictl.ingest import IngestResult
+    from bictl.ops.runlog import RunLog
+    from bictl.ops.runs import Outcome
     from bictl.settings import Settings, Table
     from bictl.staging import TransformResult
     from bictl.verify import Report
 
+VERDICT_PATIENCE = 10.0  # seconds: the next quick look stands on what the ledger keeps of this one
 STAGES = ("ingest", "load-bronze", "transform", "embed")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Work:
-    """What every stage works with; `lock_wait` is how many seconds to wait for another run."""
+    """What every stage works with; `lock_wait` is how many seconds to wait for another run.
+
+    `words` is the command as it was typed, for the ledger of runs; `log` is the run's own log.
+    """
 
     clients: "Clients"
     settings: "Settings"
@@ -35,6 +41,17 @@ class Work:
     lock_wait: float = 0.0
     on_progress: OnProgress = no_progress
     stop: Stop = never_stop
+    words: "Sequence[str]" = ()
+    log: "RunLog | None" = None
+
+    def begin(self) -> None:
+        """From here on the run leaves a log: it is one that stands in the ledger."""
+        if self.log is not None:
+            self.log.open(self.settings.state_dir)
+
+    def arguments(self, *tables: "Table", **more: Any) -> dict[str, Any]:
+        """What the ledger keeps of a stage's arguments."""
+        return {"tables": [table.name for table in tables], "words": list(self.words), **more}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,14 +80,19 @@ def ingest(
     from bictl.ingest import ingest as stage
     from bictl.ops.locks import topic_lock
 
-    with topic_lock(
-        work.settings.state_dir,
-        table.topic,
-        wait=work.lock_wait,
-        command=f"ingest {table.name}",
-        stop=work.stop,
+    if not dry_run:
+        work.begin()
+    with (
+        topic_lock(
+            work.settings.state_dir,
+            table.topic,
+            wait=work.lock_wait,
+            command=f"ingest {table.name}",
+            stop=work.stop,
+        ),
+        _recorded_aside(work, "ingest", table, dry_run=dry_run) as outcome,
     ):
-        return stage(
+        result = stage(
             work.clients.reader,
             work.clients.objects,
             table=table,
@@ -83,6 +105,17 @@ def ingest(
             on_progress=work.on_progress,
             stop=work.stop,
         )
+        parts = ("partition", "first", "next", "end", "records")
+        _note(
+            work,
+            outcome,
+            result,
+            generation=result.generation,
+            records=result.records,
+            batches=result.batches,
+            partitions=[{name: row[name] for name in parts} for row in result.rows],
+        )
+    return result
 
 
 def load_bronze(
@@ -92,10 +125,11 @@ def load_bronze(
     from bictl.bronze import load as stage
     from bictl.bronze import migrate
 
+    work.begin()
     work.clients.objects.check()
     migrate(work.clients.database, work.settings.tables.values())
-    with _recorded(work, "load-bronze", table):
-        return stage(
+    with _recorded(work, "load-bronze", table) as outcome:
+        result = stage(
             work.clients.objects,
             work.clients.database,
             table=table,
@@ -105,6 +139,8 @@ def load_bronze(
             on_progress=work.on_progress,
             stop=work.stop,
         )
+        _note(work, outcome, result, **result.rows[0])
+    return result
 
 
 def transform(work: Work, tables: "list[Table]", *, force: bool = False) -> "TransformResult":
@@ -113,10 +149,11 @@ def transform(work: Work, tables: "list[Table]", *, force: bool = False) -> "Tra
     from bictl.clients.dbt import Dbt
     from bictl.staging import transform as stage
 
+    work.begin()
     check_version(work.clients.database)
     dbt = Dbt(work.settings.dbt, work.settings.postgres, state_dir=work.settings.state_dir)
-    with _recorded(work, "transform", *tables):
-        return stage(
+    with _recorded(work, "transform", *tables) as outcome:
+        result = stage(
             dbt,
             work.clients.database,
             tables=tables,
@@ -124,6 +161,8 @@ def transform(work: Work, tables: "list[Table]", *, force: bool = False) -> "Tra
             on_progress=work.on_progress,
             stop=work.stop,
         )
+        _note(work, outcome, result, views=result.views)
+    return result
 
 
 def embed(
@@ -133,9 +172,10 @@ def embed(
     from bictl.bronze import check_version
     from bictl.embeddings import embed as stage
 
+    work.begin()
     check_version(work.clients.database)
-    with _recorded(work, "embed", table):
-        return stage(
+    with _recorded(work, "embed", table) as outcome:
+        result = stage(
             work.clients.database,
             work.clients.encoder,
             table=table,
@@ -145,6 +185,9 @@ def embed(
             on_progress=work.on_progress,
             stop=work.stop,
         )
+        counts = ("rows", "empty", "embedded", "removed", "remaining")
+        _note(work, outcome, result, **{name: getattr(result, name) for name in counts})
+    return result
 
 
 def verify(
@@ -157,13 +200,18 @@ def verify(
 ) -> "Report":
     """The verdict on one table; needs no lock, and stands in the ledger of runs, where a later
     quick look finds it."""
-    from bictl.ops.runs import recorded
+    from bictl.ops.runs import recorded_aside
     from bictl.verify import verify as judge
     from bictl.verify.present import as_memory
 
-    arguments = {"table": table.name, "level": level, "select": select, "exclude": exclude}
-    with recorded(
-        work.clients.database, work.run, command="verify", arguments=arguments
+    work.begin()
+    arguments = work.arguments(table, level=level, select=list(select), exclude=list(exclude))
+    with recorded_aside(
+        partial(work.clients.new_database, application=f"bictl verify {table.name}"),
+        work.run,
+        command="verify",
+        arguments=arguments,
+        patience=VERDICT_PATIENCE,
     ) as outcome:
         report = judge(
             work.clients.reader,
@@ -181,7 +229,7 @@ def verify(
             stop=work.stop,
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
-        outcome.result = as_memory(report)
+        outcome.result = {**as_memory(report), "summary": report.headline, "bronze": table.bronze}
     return report
 
 
@@ -254,11 +302,12 @@ def _step(stage: str, table: str, do: Callable[[], Any]) -> Step:
 
 
 @contextmanager
-def _recorded(work: Work, stage: str, *tables: "Table") -> Iterator[None]:
+def _recorded(work: Work, stage: str, *tables: "Table") -> "Iterator[Outcome]":
     """The stage's locks, one a table, and its row in the ledger of runs."""
     from bictl.ops.locks import stage_lock
     from bictl.ops.runs import recorded
 
+    work.begin()
     names = [table.name for table in tables]
     command = f"{stage} {' '.join(names)}"
     with ExitStack() as stack:
@@ -268,7 +317,41 @@ def _recorded(work: Work, stage: str, *tables: "Table") -> Iterator[None]:
             stack.enter_context(
                 stage_lock(lock, stage, name, wait=work.lock_wait, command=command, stop=work.stop)
             )
-        stack.enter_context(
-            recorded(work.clients.database, work.run, command=stage, arguments={"tables": names})
+        yield stack.enter_context(
+            recorded(
+                work.clients.database,
+                work.run,
+                command=stage,
+                arguments=work.arguments(*tables),
+            )
         )
-        yield
+
+
+@contextmanager
+def _recorded_aside(
+    work: Work, stage: str, table: "Table", *, dry_run: bool
+) -> "Iterator[Outcome]":
+    """The row of a stage that needs no Postgres; a dry run has none."""
+    from bictl.ops.runs import Outcome, recorded_aside
+
+    if dry_run:
+        yield Outcome()
+        return
+    with recorded_aside(
+        partial(work.clients.new_database, application=f"bictl {stage} {table.name}"),
+        work.run,
+        command=stage,
+        arguments=work.arguments(table),
+    ) as outcome:
+        yield outcome
+
+
+def _note(work: Work, outcome: "Outcome", result: Any, **facts: Any) -> None:
+    """How a stage ended, and what of its result the ledger keeps."""
+    outcome.exit_code = result.exit_code
+    outcome.status = "warn" if result.exit_code else "ok"
+    outcome.result = {"summary": result.summary, **facts}
+    if work.stop():  # by a signal, or at its deadline
+        signal = getattr(work.stop, "signal_number", None)
+        outcome.status, outcome.exit_code = "warn", 128 + signal if signal else TimedOut.exit_code
+        outcome.result = {**outcome.result, "stopped": True}

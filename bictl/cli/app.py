@@ -53,6 +53,7 @@ COMMANDS = {
         "verify", LOOK, "Prove every boundary, or name the exact range that is missing."
     ),
     "cdc": Entry("cdc", LOOK, "The source's connector: what it does and how far it is."),
+    "runs": Entry("runs", LOOK, "What ran, when, how it ended, and what it said."),
     "doctor": Entry("doctor", LOOK, "Probe everything that bictl's promises depend on."),
     "demo": Entry("demo", OPERATE, "The whole pipeline on this machine, with sample data."),
     "stack": Entry("stack", OPERATE, "The embedded services: up, down, status."),
@@ -198,6 +199,26 @@ def group(help: str) -> typer.Typer:
     """The app of a module that holds several; register them with `@app.command(cls=Command)`."""
     return typer.Typer(
         add_completion=False, rich_markup_mode="rich", no_args_is_help=True, help=help
+    )
+
+
+class _WithDefault(TyperGroup):
+    """A group that is a command too, with the options that commands take behind their name."""
+
+    def __init__(self, *args: Any, **keywords: Any) -> None:
+        super().__init__(*args, **keywords)
+        self.params = [*self.params, *_common_options(FORMATS)]
+
+
+def group_with_default(help: str) -> typer.Typer:
+    """The app of a module whose commands are looked up so often that one of them needs no name;
+    its callback runs that one when `context.invoked_subcommand` is None."""
+    return typer.Typer(
+        cls=_WithDefault,
+        add_completion=False,
+        rich_markup_mode="rich",
+        invoke_without_command=True,
+        help=help,
     )
 
 

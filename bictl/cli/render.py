@@ -23,16 +23,20 @@ STATE_STYLES = {
     "fail": "bold red",
     "unknown": "magenta",
     "in flight": "cyan",
+    "late": "yellow",
+    "running": "cyan",
+    "killed": "bold red",
+    "never": "yellow",
 }
 READABLE = 24  # cells: a longer word may be cut where a table is too wide
 PROGRESS_EVERY = 30.0  # seconds between the lines of a run without a terminal
 
 
 class Screen:
-    """Where a run writes; one per process."""
+    """Where a run writes; one per process. `heard` gets every sentence, also what -q keeps back."""
 
-    def __init__(self, options: Options) -> None:
-        self._options = options
+    def __init__(self, options: Options, *, heard: Callable[[str], None] | None = None) -> None:
+        self._options, self._heard = options, heard
         self._latest: Progress | None = None
         self._show_progress: Callable[[], None] | None = None
 
@@ -77,13 +81,11 @@ class Screen:
 
     def say(self, sentence: str, *, style: str = "") -> None:
         """Narration, on stderr; silent with -q."""
-        if not self._options.quiet:
-            self._narrate(sentence, style)
+        self._narrate(sentence, style, shown=not self._options.quiet)
 
     def detail(self, sentence: str) -> None:
         """Narration for -v."""
-        if self._options.verbose:
-            self._narrate(sentence, "dim")
+        self._narrate(sentence, "dim", shown=self._options.verbose > 0)
 
     def warn(self, sentence: str) -> None:
         """What a person should look at, even with -q."""
@@ -172,7 +174,11 @@ class Screen:
         with bars:
             yield on_progress
 
-    def _narrate(self, sentence: str, style: str) -> None:
+    def _narrate(self, sentence: str, style: str, *, shown: bool = True) -> None:
+        if self._heard is not None:
+            self._heard(sentence)
+        if not shown:
+            return
         with suppress(BrokenPipeError):
             self._console(sys.stderr).print(_text(sentence, style), soft_wrap=True)
 

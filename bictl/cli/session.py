@@ -1,17 +1,19 @@
 """What a command works with: its settings, clients, screen, signals and deadline."""
 
 import os
+import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options, nagios_or, options
 from bictl.cli.render import Screen
-from bictl.errors import TimedOut, Unreachable, UsageError
+from bictl.errors import BictlError, TimedOut, Unreachable, UsageError
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
+    from bictl.ops.runlog import RunLog
     from bictl.ops.signals import StopFlag
     from bictl.pipeline import Work
     from bictl.records import OnProgress
@@ -23,8 +25,9 @@ GRACE = 5.0  # seconds between asking a run to stop at its deadline and ending i
 class Session:
     """One command's surroundings; opened by `session(context)`."""
 
-    def __init__(self, options: Options, stop: "StopFlag", run_id: str) -> None:
-        self.options, self.screen, self.stop, self.run_id = options, Screen(options), stop, run_id
+    def __init__(self, options: Options, stop: "StopFlag", log: "RunLog") -> None:
+        self.options, self.stop, self.log, self.run_id = options, stop, log, log.run
+        self.screen = Screen(options, heard=log.say)
         self._stack = ExitStack()
         self._settings: Settings | None = None
         self._clients: Clients | None = None
@@ -88,6 +91,8 @@ class Session:
             lock_wait=lock_wait,
             on_progress=on_progress,
             stop=self.stop,
+            words=sys.argv[1:],
+            log=self.log,
         )
 
     def close(self) -> None:
@@ -105,19 +110,28 @@ def session(context: Any, *, late_is_error: bool = True) -> Iterator[Session]:
     import uuid
 
     from bictl.ops.logs import set_up_logs
+    from bictl.ops.runlog import RunLog
     from bictl.ops.signals import catch_signals
 
     chosen = options(context)
     with ExitStack() as stack:
         stop = stack.enter_context(catch_signals())
-        found = Session(chosen, stop, str(uuid.uuid4()))
+        log = stack.enter_context(closing(RunLog(str(uuid.uuid4()))))
+        found = Session(chosen, stop, log)
         stop.on_first = lambda: found.screen.say(
             "stopping: the batch at work is finished first; once more stops now"
         )
         stop.on_usr1 = found.screen.progress_line
-        set_up_logs(verbose=chosen.verbose, form=chosen.log_format, run=found.run_id)
+        set_up_logs(
+            verbose=chosen.verbose,
+            quiet=chosen.quiet,
+            form=chosen.log_format,
+            run=found.run_id,
+            kept=log,
+        )
         stack.callback(found.close)
         stack.enter_context(_deadline(found, chosen.timeout, is_error=late_is_error))
+        stack.enter_context(_last_words(log))
         try:
             yield found
         except Unreachable as error:
@@ -125,6 +139,22 @@ def session(context: Any, *, late_is_error: bool = True) -> Iterator[Session]:
                 error.hint = "the local stack has to run: bictl stack up"
             raise
         stop.check()
+
+
+@contextmanager
+def _last_words(log: "RunLog") -> Iterator[None]:
+    """The error that ends a run stands in its log too; who says it to people comes later."""
+    try:
+        yield
+    except BictlError as error:
+        log.say(f"error: {error.message}")
+        if error.hint:
+            log.say(f"hint: {error.hint}")
+        raise
+    except Exception as error:
+        if not type(error).__module__.startswith("typer"):  # Exit is an exception of typer's
+            log.say(f"error: this is a bug in bictl: {type(error).__name__}: {error}")
+        raise
 
 
 def _is_down(settings: "Settings") -> bool:

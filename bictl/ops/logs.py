@@ -15,21 +15,30 @@ _VENDOR = (logging.CRITICAL, logging.WARNING, logging.DEBUG)
 
 
 def set_up_logs(
-    *, verbose: int = 0, form: str = "text", run: str = "", stream: TextIO | None = None
+    *,
+    verbose: int = 0,
+    quiet: bool = False,
+    form: str = "text",
+    run: str = "",
+    stream: TextIO | None = None,
+    kept: logging.Handler | None = None,
 ) -> None:
     """Sets the root logger; `form` is text or json, `verbose` counts the -v.
 
-    bictl's own loggers say warnings, with -v what they do, with -vv everything. The clients'
-    packages speak from -v on: what matters of theirs comes back as an exception anyway. Every
-    record is redacted when it is read, so that handlers which a package brings along see no
-    secret either.
+    bictl's own loggers say warnings, with -v what they do, with -vv everything, with `quiet` only
+    errors. The clients' packages speak from -v on: what matters of theirs comes back as an
+    exception anyway. `kept` hears what the loggers do, whatever is shown. Every record is redacted
+    when it is read, so that handlers which a package brings along see no secret either.
     """
-    handler = logging.StreamHandler(stream or sys.stderr)
+    handler: logging.Handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter((_JsonFormatter if form == "json" else _TextFormatter)(run))
+    shown = logging.ERROR if quiet and not verbose else _OWN[min(verbose, 2)]
+    handler.setLevel(shown)
     root = logging.getLogger()
-    root.handlers[:] = [handler]
+    root.handlers[:] = [handler] if kept is None else [handler, kept]
     root.setLevel(logging.WARNING)
-    logging.getLogger("bictl").setLevel(_OWN[min(verbose, 2)])
+    own = min([shown, logging.WARNING] if kept is None else [shown, kept.level])
+    logging.getLogger("bictl").setLevel(own)
     for name in _NOISY:
         logging.getLogger(name).setLevel(_VENDOR[min(verbose, 2)])
     logging.setLogRecordFactory(_RedactedRecord)
@@ -48,36 +57,39 @@ class _Formatter(logging.Formatter):
         super().__init__()
         self._run = run
 
-    def _trace(self, record: logging.LogRecord) -> str:
-        if not record.exc_info or record.exc_info[0] is None:
-            return ""
-        return redact(self.formatException(record.exc_info))
-
 
 class _TextFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """`2026-07-01T12:00:00.123Z INFO bictl.ingest run=… message`, then an indented trace."""
-        head = f"{_utc(record.created)} {record.levelname} {record.name} run={self._run[:8]}"
+        head = f"{stamp(record.created)} {record.levelname} {record.name} run={self._run[:8]}"
         lines = [f"{head} {inert(record.getMessage())}"]
-        lines += [f"  {inert(line)}" for line in self._trace(record).split("\n") if line]
-        return "\n".join(lines)
+        return "\n".join([*lines, *(f"  {inert(line)}" for line in trace_lines(record))])
 
 
 class _JsonFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """One ASCII document; `trace` only beside an exception."""
         document = {
-            "time": _utc(record.created),
+            "time": stamp(record.created),
             "level": record.levelname.lower(),
             "logger": record.name,
             "run": self._run,
             "message": record.getMessage(),
         }
-        if trace := self._trace(record):
-            document["trace"] = trace
+        if trace := trace_lines(record):
+            document["trace"] = "\n".join(trace)
         return json.dumps(document, ensure_ascii=True)
 
 
-def _utc(seconds: float) -> str:
+def trace_lines(record: logging.LogRecord) -> list[str]:
+    """The trace of a record's exception, without secrets; nothing where it has none."""
+    if not record.exc_info or record.exc_info[0] is None:
+        return []
+    text = redact(logging.Formatter().formatException(record.exc_info))
+    return [line for line in text.split("\n") if line]
+
+
+def stamp(seconds: float) -> str:
+    """A moment as `2026-07-01T12:00:00.123Z`, from seconds of the epoch."""
     moment = datetime.fromtimestamp(seconds, UTC)
     return f"{moment:%Y-%m-%dT%H:%M:%S}.{moment.microsecond // 1000:03d}Z"

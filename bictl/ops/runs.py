@@ -8,19 +8,24 @@ import json
 import logging
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from bictl import __version__, assets
 from bictl.errors import BictlError, exit_code_of
+from bictl.ops.aside import Answer
 from bictl.settings.redact import redact, redact_all
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
 
 _log = logging.getLogger(__name__)
+
+
+LEDGER_PATIENCE = 1.5  # seconds that a stage which needs no Postgres waits for it, all in all
+_FOREVER = 86_400.0
 
 
 @dataclass
@@ -42,11 +47,50 @@ def recorded(
     Without a database, or where it cannot be written, the run stands in the log only: no stage
     depends on this ledger.
     """
-    _log.info("%s started", command)
     outcome = Outcome()
     row = None if database is None else _start(database, run, command, arguments)
     try:
-        yield outcome
+        with _watched(outcome, command):
+            yield outcome
+    finally:
+        if database is not None and row is not None:
+            _finish(database, row, outcome)
+
+
+@contextmanager
+def recorded_aside(
+    open_database: "Callable[[], Database]",
+    run: str,
+    *,
+    command: str,
+    arguments: Mapping[str, Any],
+    patience: float = LEDGER_PATIENCE,
+) -> Iterator[Outcome]:
+    """The same for a stage that does not need Postgres, and neither fails nor waits for it.
+
+    The row is written by a thread of its own, on a connection of its own; at the end it is waited
+    for, `patience` seconds at most. A server that is absent, refuses or hangs costs no more, and
+    one without bictl's tables costs nothing.
+    """
+    outcome = Outcome()
+    opening = Answer(lambda: _start_aside(open_database, run, command, arguments))
+    try:
+        with _watched(outcome, command):
+            yield outcome
+    finally:
+        closing = Answer(lambda: _finish_aside(opening, outcome))
+        try:
+            closing.within(patience, late=f"Postgres did not answer within {patience:g} s")
+        except Exception as error:  # whatever it is, the stage has done its work
+            _log.info("the run's end is not in the ledger: %s", error)
+
+
+@contextmanager
+def _watched(outcome: Outcome, command: str) -> Iterator[None]:
+    """Notes how the work ends, and says it in the log."""
+    _log.info("%s started", command)
+    try:
+        yield
     except BaseException as error:
         outcome.status = "fail" if isinstance(error, Exception) else "killed"
         outcome.exit_code = exit_code_of(error) if isinstance(error, Exception) else 130
@@ -54,8 +98,6 @@ def recorded(
         raise
     finally:
         _log.info("%s ended: %s, exit code %d", command, outcome.status, outcome.exit_code)
-        if database is not None and row is not None:
-            _finish(database, row, outcome)
 
 
 def _start(
@@ -84,11 +126,25 @@ def _start(
 
 
 def _finish(database: "Database", row: int, outcome: Outcome) -> None:
+    """Closes the row, then frees its lock: who finds the lock free finds the row closed."""
     result = None if outcome.result is None else json.dumps(redact_all(outcome.result))
+    values = [outcome.status, outcome.exit_code, outcome.error, result, row]
     try:
-        database.rows(
-            assets.sql("runs/finish"),
-            [outcome.status, outcome.exit_code, outcome.error, result, row],
-        )
+        database.execute(assets.sql("runs/finish"), values)
+        database.rows(assets.sql("runs/unlock"), [row])
     except BictlError as failure:
         _log.warning("the run's end is not in the ledger: %s", failure.message)
+
+
+def _start_aside(
+    open_database: "Callable[[], Database]", run: str, command: str, arguments: Mapping[str, Any]
+) -> "tuple[Database, int | None]":
+    database = open_database()
+    return database, _start(database, run, command, arguments)
+
+
+def _finish_aside(opening: "Answer[tuple[Database, int | None]]", outcome: Outcome) -> None:
+    database, row = opening.within(_FOREVER, late="the row was never opened")
+    if row is not None:
+        _finish(database, row, outcome)
+    database.close()
