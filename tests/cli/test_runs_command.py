@@ -32,7 +32,7 @@ def test_every_stage_of_a_run_stands_in_the_list_and_its_log_is_shown(produced, 
     newest = [row for row in listed if row["run_id"] == listed[0]["run_id"]]
     assert [row["stage"] for row in newest] == stages[::-1]
     assert {row["state"] for row in newest} == {"ok"}
-    assert newest[-1]["summary"] == "wrote 1 batch, 40 records, frontier 0:40"
+    assert newest[-1]["summary"] == "wrote 1 batch, 40 records; frontier 0:40"
     assert all(row["tables"] == ["product"] for row in newest)
     assert newest[0]["where"].startswith(f"{socket.gethostname()}:")
 
