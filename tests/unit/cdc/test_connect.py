@@ -201,7 +201,7 @@ def test_a_workers_own_timeout_is_a_timeout(replay, worker):
 
 @pytest.mark.parametrize("url", ["localhost:8083", "ftp://h", "http://", "http://h:port", ""])
 def test_a_url_that_is_none_is_a_configuration_error(url):
-    with pytest.raises(ConfigError, match="is not an address|is not configured"):
+    with pytest.raises(ConfigError, match=r"is not an address|is not configured"):
         ConnectWorker(Connect(url=url))
 
 
