@@ -14,7 +14,7 @@ from bictl.errors import BictlError, LossError, TimedOut, exit_code_of
 from bictl.records import OnProgress, Stop, never_stop, no_progress
 
 if TYPE_CHECKING:
-    from bictl.bronze import LoadResult
+    from bictl.bronze import LoadResult, PruneResult, Wish
     from bictl.clients import Clients
     from bictl.embeddings import EmbedResult
     from bictl.ingest import IngestResult
@@ -231,6 +231,33 @@ def verify(
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline, "bronze": table.bronze}
     return report
+
+
+def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) -> "PruneResult":
+    """Bronze without what newer records have replaced, below the last full verdict alone."""
+    from bictl.bronze import Verified, check_version
+    from bictl.bronze import prune as stage
+    from bictl.errors import UsageError
+    from bictl.verify.read_bronze import read_verdict
+
+    check_version(work.clients.database)
+    with _recorded(work, "prune", table):
+        verdict = read_verdict(work.clients.database, table)
+        if verdict is None:
+            raise UsageError(
+                f"no full verdict on {table.name} was ever complete: nothing may be pruned",
+                hint=f"bictl verify --table {table.name}",
+            )
+        return stage(
+            work.clients.database,
+            table=table,
+            wish=wish,
+            verified=Verified(run=verdict.run, at=verdict.at, frontiers=verdict.frontiers),
+            run=work.run,
+            dry_run=dry_run,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
 
 
 def run(work: Work, tables: "list[Table]") -> Iterator[Step]:

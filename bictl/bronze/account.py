@@ -20,7 +20,8 @@ class LoadResult:
     """What became of the listed objects; counts are records, `bytes` are of the loaded objects.
 
     `known` objects had been loaded before, `left` were not reached. `foreign` keys under the prefix
-    are no batches, `changed` objects had been loaded with other content.
+    are no batches, `changed` objects had been loaded with other content. `restored` of the loaded
+    records had been pruned.
     """
 
     table: str
@@ -30,6 +31,7 @@ class LoadResult:
     loaded: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    restored: int = 0
     tombstones: int = 0
     bytes: int = 0
     conflicts: tuple[str, ...] = ()
@@ -58,6 +60,7 @@ class LoadResult:
         if not self.objects and not self.left:
             return f"nothing to do: {_count(self.known, 'object')} loaded before"
         parts = [f"{_count(self.loaded, 'record')} from {_count(self.objects, 'object')}"]
+        parts += [f"{self.restored:,} of them pruned before"] if self.restored else []
         parts += [f"{self.quarantined:,} to quarantine"] if self.quarantined else []
         parts += [f"{self.duplicates:,} there already"] if self.duplicates else []
         parts += [f"{_count(self.left, 'object')} left for the next run"] if self.left else []
@@ -66,7 +69,10 @@ class LoadResult:
     @property
     def rows(self) -> list[dict[str, object]]:
         """The counts as one row."""
-        counts = ("loaded", "quarantined", "duplicates", "tombstones", "bytes", "known", "left")
+        counts = (
+            *("loaded", "quarantined", "duplicates", "restored", "tombstones"),
+            *("bytes", "known", "left"),
+        )
         return [{name: getattr(self, name) for name in ("table", "objects", *counts)}]
 
     def raise_failures(self) -> None:
@@ -134,6 +140,7 @@ class Account:
             loaded=sum(one.loaded for one in self.stored),
             quarantined=sum(one.quarantined for one in self.stored),
             duplicates=sum(one.duplicates for one in self.stored),
+            restored=sum(one.restored for one in self.stored),
             tombstones=sum(one.tombstones for one in self.stored),
             bytes=self.bytes,
             conflicts=tuple(self.conflicts),

@@ -14,6 +14,7 @@ from bictl.bronze.prepare import Prepared, Reject, instant
 from bictl.bronze.salvage import salvage
 from bictl.bronze.schemas import SchemaIds
 from bictl.errors import BictlError
+from bictl.records import Range
 from bictl.wire import Line
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class Stored:
     """What became of a batch.
 
     `known` was loaded before, `busy` is being loaded by another run; `changed` says that the object
-    had been loaded with other content.
+    had been loaded with other content, `restored` counts records that had been pruned.
     """
 
     state: Literal["loaded", "known", "busy"] = "loaded"
@@ -62,6 +63,7 @@ class Stored:
     loaded: int = 0
     quarantined: int = 0
     duplicates: int = 0
+    restored: int = 0
     tombstones: int = 0
     conflicts: tuple[Conflict, ...] = ()
 
@@ -106,7 +108,7 @@ class BatchStore:
 
     def __init__(self, database: "Database", batch: Batch, *, table: "Table") -> None:
         self.database, self.batch, self.table = database, batch, table
-        self.loaded = self.quarantined = self.duplicates = 0
+        self.loaded = self.quarantined = self.duplicates = self.restored = 0
         self._conflicts: dict[int, str] = {}
         self._released: dict[int, Released] = {}
         self._used = False
@@ -121,7 +123,9 @@ class BatchStore:
             loaded = self._run("bronze/insert", values)
             conflicts = [] if loaded == count else self._rows("bronze/conflicts", values)
             released = self.database.rows(assets.sql("bronze/release"), values)
+            restored = self._unprune(None)
         self._used = True
+        self.restored += restored
         self._released.update({row[0]: _released(row) for row in released})
         self.loaded += loaded
         self.duplicates += count - loaded
@@ -137,15 +141,30 @@ class BatchStore:
         }
         if self._rows("bronze/quarantine", values):
             self.quarantined += 1
+            self.restored += self._unprune(Range(0, reject.line.offset, reject.line.offset + 1))
             return
         self.duplicates += 1
-        standing, same = self._rows("bronze/standing", values)[0]
-        if not same:
-            self._conflicts[reject.line.offset] = standing
+        for standing, same in self._rows("bronze/standing", values):  # unless pruned just now
+            if not same:
+                self._conflicts[reject.line.offset] = standing
 
     def forget(self) -> None:
-        """Deletes what this object has brought before, for a replay."""
-        self._run("bronze/forget_object", _place(self.batch))
+        """Deletes what this object has brought before, for a replay; also what it had brought of
+        what is pruned."""
+        place = _place(self.batch)
+        alone = self.database.value(assets.sql("bronze/is_alone"), place)
+        self._run("bronze/forget_object", place)
+        if alone:
+            self.restored += self._unprune(self.batch.manifest.range)
+
+    def _unprune(self, offsets: Range | None) -> int:
+        """Takes offsets (None: those of the copied batch) out of what is pruned; how many."""
+        given = None if offsets is None else f"{{[{offsets.first},{offsets.next})}}"
+        values = {**_place(self.batch), "offsets": given}
+        restored = int(self.database.value(assets.sql("bronze/unprune"), values))
+        if restored:
+            self.database.execute(assets.sql("bronze/drop_unpruned"), values)
+        return restored
 
     def finish(self, run: str, *, changed: bool) -> Stored:
         """Writes conflicts and the ledger's row."""
@@ -164,6 +183,7 @@ class BatchStore:
             loaded=self.loaded,
             quarantined=self.quarantined,
             duplicates=self.duplicates,
+            restored=self.restored,
             tombstones=self.batch.manifest.tombstones,
             conflicts=tuple(
                 Conflict(partition, offset, file)

@@ -58,6 +58,7 @@ COMMANDS = {
     "demo": Entry("demo", OPERATE, "The whole pipeline on this machine, with sample data."),
     "stack": Entry("stack", OPERATE, "The embedded services: up, down, status."),
     "migrate": Entry("migrate", OPERATE, "Create or upgrade bictl's tables in Postgres."),
+    "prune": Entry("prune", OPERATE, "Remove from bronze what newer records have replaced."),
     "ack": Entry("ack", OPERATE, "Acknowledge a loss or a recreated topic, with a reason."),
     "config": Entry("config", OPERATE, "Show, check or write the configuration."),
 }

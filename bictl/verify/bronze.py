@@ -47,6 +47,7 @@ class Bronze:
 
     exists: bool = True
     held: Mapping[Place, Ranges] = field(default_factory=dict)
+    pruned: Mapping[Place, Ranges] = field(default_factory=dict)  # what prune says it has removed
     rows: int = 0
     doubled: Mapping[Place, Ranges] = field(default_factory=dict)
     origins: tuple[Origin, ...] = ()
@@ -63,8 +64,8 @@ class Bronze:
         return counts
 
     def at(self, place: Place) -> Ranges:
-        """The offsets of one generation's partition."""
-        return self.held.get(place, ())
+        """The offsets of one generation's partition that stand here or were pruned."""
+        return merged((*self.held.get(place, ()), *self.pruned.get(place, ())))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,6 +76,7 @@ class Comparison:
     accounted: int
     unloaded: tuple[Batch, ...]  # wholly absent, not in the ledger, too old to be in flight
     in_flight: int
+    pruned: int  # of the accounted ones
     holes: Ranges  # missing inside what was loaded, or claimed to be
     extra: Ranges
 
@@ -114,24 +116,28 @@ def compare(
         young = [batch for batch in absent if _young(batch, now, max_lag)]
         unloaded += [batch for batch in absent if batch not in young]
         waiting += young
-        holes += subtract(subtract(_held_by(chain), there), ranges_of(absent))
+        holes += subtract(subtract(held_by(chain), there), ranges_of(absent))
     for place, there in bronze.held.items():
-        extra += subtract(there, _held_by(later.chains.get(place, ())))
-    expected = sum(total(_held_by(chain)) for chain in shelf.chains.values())
-    accounted = sum(
-        total(common(_held_by(chain), bronze.at(place))) for place, chain in shelf.chains.items()
+        extra += subtract(there, held_by(later.chains.get(place, ())))
+    held = {place: held_by(chain) for place, chain in shelf.chains.items()}
+    expected = sum(total(ranges) for ranges in held.values())
+    accounted = sum(total(common(ranges, bronze.at(place))) for place, ranges in held.items())
+    pruned = sum(
+        total(common(ranges, bronze.pruned.get(place, ()))) for place, ranges in held.items()
     )
     return Comparison(
         expected=expected,
         accounted=accounted,
         unloaded=tuple(unloaded),
         in_flight=sum(batch.records for batch in waiting),
+        pruned=pruned,
         holes=merged(holes),
         extra=merged(extra),
     )
 
 
-def _held_by(chain: Iterable[Batch]) -> Ranges:
+def held_by(chain: Iterable[Batch]) -> Ranges:
+    """The offsets of the sound batches of a chain."""
     return merged(item for batch in chain for item in _held(batch))
 
 
@@ -172,14 +178,14 @@ def unloaded(found: Comparison, shelf: Shelf, *, table: "Table") -> Finding:
 def holes(found: Comparison, *, table: "Table") -> Finding:
     """B3: no record is missing inside what was loaded."""
     if not found.holes:
-        return passed(found.expected)
+        return passed(found.expected, f"{found.pruned:,} pruned" if found.pruned else "")
     sample = of_ranges(found.holes)
     return Finding(
         state=State.FAIL,
         evaluated=found.expected,
         missing=sample,
         expected=f"{found.expected} records",
-        actual=f"{found.accounted} rows",
+        actual=f"{found.accounted} rows" + (f", {found.pruned} pruned" * bool(found.pruned)),
         message=f"{in_words(found.holes)} ({sample.total} records) lost from bronze",
         hint=f"bictl load-bronze --table {table.name} --replay",
     )
@@ -201,9 +207,23 @@ def surplus(found: Comparison, bronze: Bronze) -> Finding:
 
 
 def once(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
-    """B2: no record stands twice, in bronze, in the quarantine or in both."""
+    """B2: no record stands twice, in bronze, in the quarantine or in both, nor is one pruned that
+    stands there."""
     ranges = merged(item for place in bronze.doubled.values() for item in place)
     evaluated = max(bronze.rows, found.expected)
+    back = merged(
+        item
+        for place, gone in bronze.pruned.items()
+        for item in common(gone, bronze.held.get(place, ()))
+    )
+    if back and not ranges:
+        return Finding(
+            state=State.FAIL,
+            evaluated=evaluated,
+            extra=of_ranges(back),
+            message=f"{in_words(back)} ({total(back)} records) are recorded as pruned yet there",
+            hint=f"bictl load-bronze --table {table.name} --replay",
+        )
     if not ranges:
         return passed(evaluated)
     return Finding(
@@ -318,6 +338,7 @@ def tally(found: Comparison) -> Tally:
         expected=found.expected,
         accounted=found.accounted,
         in_flight=found.in_flight,
+        pruned=found.pruned,
         missing=of_ranges(missing) if missing else NOTHING,
         extra=of_ranges(found.extra) if found.extra else NOTHING,
     )

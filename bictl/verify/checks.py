@@ -7,7 +7,17 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bictl.errors import NotFound
-from bictl.verify import acks, bronze, contents, kafka, meta, objects, staging, vectors
+from bictl.verify import (
+    acks,
+    bronze,
+    contents,
+    kafka,
+    meta,
+    objects,
+    replaced,
+    staging,
+    vectors,
+)
 from bictl.verify.frame import Crossing, Definition
 from bictl.verify.layers import (
     BRONZE,
@@ -253,6 +263,14 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: contents.as_sealed(w.loaded, table=w.table),
         level="deep",
         grows="with records, each sent to Postgres once more",
+    ),
+    Definition(
+        "B11",
+        "what was pruned was loaded, and has been replaced",
+        OBJECTS_TO_BRONZE,
+        lambda w: replaced.proved(w.replaced, table=w.table),
+        level=_QUICK,
+        grows="with pruned records",
     ),
     Definition(
         "T2",

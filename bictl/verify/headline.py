@@ -47,6 +47,7 @@ def totals(boundaries: Sequence[Boundary]) -> Tally | None:
         expected=counted[0].expected,
         accounted=min(tally.accounted for tally in counted),
         in_flight=sum(tally.in_flight for tally in counted),
+        pruned=sum(tally.pruned for tally in counted),
         at_most=counted[0].at_most,
     )
 
@@ -89,8 +90,12 @@ def _complete(report: Report) -> str:
     most = "at most " if tally.at_most else ""
     return (
         f"{_flow(report)} complete: {tally.accounted} of {most}{tally.expected} records"
-        f"{_through(report)}"
+        f"{_pruned(tally)}{_through(report)}"
     )
+
+
+def _pruned(tally: Tally) -> str:
+    return f" ({tally.pruned:,} pruned from bronze)" if tally.pruned else ""
 
 
 def _in_flight(report: Report) -> str:
@@ -100,7 +105,9 @@ def _in_flight(report: Report) -> str:
         if item.tally is not None and item.tally.in_flight
     ]
     tally = totals(report.boundaries)
-    counted = f"{tally.accounted} of {tally.expected} records" if tally else "nothing"
+    counted = (
+        f"{tally.accounted} of {tally.expected} records{_pruned(tally)}" if tally else "nothing"
+    )
     return f"{_flow(report)} in flight: {counted} accounted for{_through(report)}; " + (
         ", ".join(waiting) or "the two sides do not balance yet"
     )

@@ -21,6 +21,7 @@ class Verdict:
 
     at: datetime
     frontiers: dict[Place, int]
+    run: str = ""
 
     @property
     def words(self) -> str:

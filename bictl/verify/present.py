@@ -131,6 +131,7 @@ def _boundary(item: Boundary) -> dict[str, Any]:
         "expected": tally.expected if tally else None,
         "accounted": tally.accounted if tally else None,
         "in_flight": tally.in_flight if tally else None,
+        "pruned": tally.pruned if tally else None,
         "at_most": tally.at_most if tally else None,
         "missing": tally.missing.total if tally else None,
         "extra": tally.extra.total if tally else None,

@@ -9,7 +9,7 @@ from bictl.records import Range
 from bictl.verify.bronze import Bronze, Origin, Rejected
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
-from bictl.verify.ranges import Ranges, merged
+from bictl.verify.ranges import Ranges, merged, subtract
 from bictl.verify.relations import columns, quoted
 from bictl.verify.shelf import Place
 
@@ -33,6 +33,7 @@ def read_bronze(database: "Database", table: "Table", since: Mapping[Place, int]
         doubled = _places([(row[0], row[1], row[2], row[2] + 1) for row in twice])
     return Bronze(
         held=held,
+        pruned=read_pruned(database, table),
         rows=count,
         doubled=doubled,
         origins=_origins(database, table),
@@ -53,13 +54,26 @@ def _bronze_since(database: "Database", table: "Table", since: Mapping[Place, in
         }
         rows += database.rows(database.named("verify/islands_since", bronze=table.bronze), at)
     twice = [row for row in rows if row[4] != row[3] - row[2]]
+    pruned = read_pruned(database, table)
     return Bronze(
         held=_places(rows),
+        pruned={
+            place: subtract(pruned[place], [Range(place[1], 0, first)])
+            for place, first in since.items()
+            if place in pruned
+        },
         rows=sum(row[4] for row in rows),
         doubled=_places(twice),
         rejected=_rejected(database, table),
         unique=_unique(database, table),
     )
+
+
+def read_pruned(database: "Database", table: "Table") -> dict[Place, Ranges]:
+    """The offsets that prune has recorded; none before bictl's tables know it."""
+    if not columns(database, "bictl.pruned_range"):
+        return {}
+    return _places(database.rows(assets.sql("verify/pruned"), {"topic": table.topic}))
 
 
 def _places(rows: list[tuple[Any, ...]]) -> dict[Place, Ranges]:
@@ -142,8 +156,9 @@ def read_verdict(database: "Database", table: "Table") -> Verdict | None:
     rows = database.rows(assets.sql("verify/last_verdict"), {"table": table.name})
     if not rows:
         return None
-    at, frontiers = rows[0]
+    at, frontiers, run = rows[0]
     return Verdict(
+        run=run,
         at=at,
         frontiers={
             (item["generation"], item["partition"]): item["next"] for item in frontiers or []

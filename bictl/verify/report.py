@@ -132,6 +132,7 @@ class Tally:
     accounted: int = 0
     in_flight: int = 0
     leaving: int = 0  # downstream still, and about to go
+    pruned: int = 0  # of the accounted ones: removed because newer ones stand there
     missing: Sample = NOTHING
     extra: Sample = NOTHING
     at_most: bool = False  # `expected` counts offsets that may hold no record

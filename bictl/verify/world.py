@@ -21,7 +21,9 @@ from bictl.verify.cut import Anchor, Cut, Ends, Life
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
+from bictl.verify.read_replaced import read_replaced
 from bictl.verify.relations import columns
+from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf
 from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.vectors import Coverage, Index, Vectors
@@ -285,6 +287,14 @@ class World:
         )
 
     @once
+    def replaced(self) -> Replaced:
+        """What prune says it has removed, against the objects and what stands in bronze."""
+        claimed = claims(self.shelf, self.bronze, self.ledger)
+        if self.level == "quick" or not claimed.pruned:
+            return claimed
+        return self._in_snapshot(self._check_keys, claimed)
+
+    @once
     def loaded(self) -> Contents:
         """The objects against bronze and the quarantine, record by record."""
         return self._in_snapshot(self._compare_bronze) if self.bronze.exists else Contents()
@@ -361,6 +371,10 @@ class World:
 
     def _compare_bronze(self, database: "Database") -> Contents:
         return read_contents.compare_bronze(self._objects, database, self.table, self.shelf)
+
+    def _check_keys(self, database: "Database", claimed: Replaced) -> Replaced:
+        pruned = self.bronze.pruned
+        return read_replaced(self._objects, database, self.table, self.shelf, pruned, claimed)
 
     def _attempt(self, name: str) -> None:
         """Acquires something for its place in the order; whoever needs it meets its failure."""

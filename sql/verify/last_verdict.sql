@@ -1,5 +1,5 @@
--- When the newest full verdict that was complete began, and through where it read.
-select started_at, result -> 'frontiers'
+-- When the newest full verdict that was complete began, and through where it read; its run.
+select started_at, result -> 'frontiers', run_id::text
 from bictl.run
 where command = 'verify'
     and result ->> 'table' = %(table)s

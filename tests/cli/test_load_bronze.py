@@ -26,6 +26,7 @@ def test_load_bronze_says_what_it_loaded_and_then_that_there_is_nothing_to_do(
         "loaded": 10,
         "quarantined": 0,
         "duplicates": 0,
+        "restored": 0,
         "tombstones": 0,
         "known": 0,
         "left": 0,

@@ -1,0 +1,90 @@
+"""The keys of pruned records, read from their objects, and whether bronze has newer ones."""
+
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from bictl import wire
+from bictl.records import Manifest
+from bictl.verify.ranges import Ranges, common, from_offsets, merged
+from bictl.verify.replaced import Replaced
+from bictl.verify.shelf import Batch, Place, Shelf
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.objects import ObjectStore
+    from bictl.settings import Table
+
+_AT_ONCE = 20_000  # records a statement
+
+
+def read_replaced(
+    objects: "ObjectStore",
+    database: "Database",
+    table: "Table",
+    shelf: Shelf,
+    pruned: Mapping[Place, Ranges],
+    claimed: Replaced,
+) -> Replaced:
+    """`claimed`, and the pruned records whose key no later row of bronze has."""
+    found = [
+        item
+        for place, gone in pruned.items()
+        for batch in shelf.chains.get(place, ())
+        if batch.sound and batch.manifest is not None
+        for item in _unreplaced(objects, database, table, batch, batch.manifest, gone)
+    ]
+    return claimed.with_keys(merged(found))
+
+
+def _unreplaced(
+    objects: "ObjectStore",
+    database: "Database",
+    table: "Table",
+    batch: Batch,
+    manifest: Manifest,
+    gone: Ranges,
+) -> Ranges:
+    wanted = common(gone, [manifest.range])
+    if not wanted:
+        return ()
+    query = database.named("verify/replaced", bronze=table.bronze)
+    missing: list[int] = []
+    keys = _keys(objects, batch, wanted)
+    place = {
+        "topic": manifest.topic,
+        "generation": manifest.generation,
+        "partition": manifest.partition,
+        "key": table.key[0],
+    }
+    try:
+        while some := list(islice(keys, _AT_ONCE)):
+            listed = {"offsets": [at for at, _ in some], "keys": [key for _, key in some]}
+            missing += [at for (at,) in database.rows(query, {**place, **listed})]
+    except ValueError:  # a line that is none
+        return wanted
+    return from_offsets(manifest.partition, missing)
+
+
+def _keys(objects: "ObjectStore", batch: Batch, wanted: Ranges) -> Iterator[tuple[int, str | None]]:
+    """(offset, key without its schema) of the wanted lines; a key that is no text is None."""
+    splitter, places = wire.EnvelopeSplitter(), iter(wanted)
+    here = next(places, None)
+    for text in wire.read_lines(objects.get(batch.key)[0]):
+        line = wire.parse_line(text)
+        while here is not None and line.offset >= here.next:
+            here = next(places, None)
+        if here is None:
+            return
+        if line.offset >= here.first:
+            yield line.offset, _text(splitter, line.key)
+
+
+def _text(splitter: wire.EnvelopeSplitter, key: bytes | None) -> str | None:
+    if key is None:
+        return None
+    try:
+        text = splitter.split(key)[1].decode()
+    except UnicodeDecodeError:
+        return None
+    return None if "\0" in text else text

@@ -1,0 +1,2 @@
+)
+select count(*), coalesce(sum(bytes), 0)::bigint from leaving
