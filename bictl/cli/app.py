@@ -52,6 +52,7 @@ COMMANDS = {
     "verify": Entry(
         "verify", LOOK, "Prove every boundary, or name the exact range that is missing."
     ),
+    "trace": Entry("trace", LOOK, "One record in every layer, by its key or its offset."),
     "cdc": Entry("cdc", LOOK, "The source's connector: what it does and how far it is."),
     "runs": Entry("runs", LOOK, "What ran, when, how it ended, and what it said."),
     "doctor": Entry("doctor", LOOK, "Probe everything that bictl's promises depend on."),

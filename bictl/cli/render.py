@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -65,6 +65,19 @@ class Screen:
             if view.title:
                 console.print(_text(view.title, "bold"), soft_wrap=True)
             console.print(_table(view) if _fits(view, console.width) else _blocks(view))
+
+    @property
+    def width(self) -> int:
+        """How many cells a line of stdout has."""
+        return self._console(sys.stdout).width
+
+    def show_lines(self, lines: Iterable[Sequence[tuple[str, str]]]) -> None:
+        """A picture made of lines, each of pieces with a style, on stdout; never folded."""
+        console = self._console(sys.stdout)
+        with _writing():
+            for line in lines:
+                pieces = [_text(words, style) for words, style in line]
+                console.print(*pieces, sep="", soft_wrap=True)
 
     def done(self, view: View, sentence: str) -> None:
         """A stage's result and what it changed; silent with -q, unless a format was asked for."""

@@ -1,0 +1,335 @@
+"""Postgres's side of a trace: ledger, bronze, quarantine; a key's events, its row, its vector."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bictl import assets
+from bictl.errors import BictlError, StageFailed
+from bictl.trace.event import Event, Position, event_of
+from bictl.trace.key import Key, key_of
+from bictl.trace.payload import decoded, moment
+from bictl.trace.report import Place
+from bictl.verify.relations import columns, require
+from bictl.verify.staging import pair_columns
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.settings import Table
+
+_QUARANTINED = 1000  # records of the quarantine that are looked through for a key
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rows:
+    """What Postgres holds of one offset, each as the row's columns; `is_new` where nothing was ever
+    loaded."""
+
+    is_new: bool = False
+    ledger: tuple[Mapping[str, Any], ...] = ()
+    row: Mapping[str, Any] | None = None
+    quarantined: Mapping[str, Any] | None = None
+    conflicts: tuple[Mapping[str, Any], ...] = ()
+    pruned: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Vector:
+    """A key's vector beside its row: `is_stale` when it is that of an older text."""
+
+    is_there: bool = False
+    is_empty: bool = False
+    is_stale: bool = False
+    model: str | None = None
+    embedded_at: datetime | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Standing:
+    """What Postgres holds of a key: its events in bronze and quarantine, the newest finished
+    snapshot, its row in staging, its vector. An error stands for what could not be read."""
+
+    events: tuple[Event, ...] = ()
+    quarantined: tuple[Event, ...] = ()
+    total: int = 0
+    snapshot: tuple[int, Position] | None = None
+    staged: "Mapping[str, Any] | BictlError | None" = None
+    vector: "Vector | BictlError | None" = None
+
+
+class Warehouse:
+    """Reads one table's rows; writes nothing."""
+
+    def __init__(self, database: "Database", table: "Table", *, staging: str) -> None:
+        self.database, self._table, self._staging = database, table, staging
+
+    def open(self) -> None:
+        """Connects; SchemaMismatch for tables of another version."""
+        from bictl.bronze import check_version
+
+        if not self.is_new:
+            check_version(self.database)
+
+    @cached_property
+    def is_new(self) -> bool:
+        """Whether nothing was ever loaded."""
+        return not columns(self.database, "bictl.object_ledger") or not columns(
+            self.database, self._table.bronze
+        )
+
+    @contextmanager
+    def snapshot(self, is_open: bool) -> Iterator[None]:
+        """Everything in it is read at one moment, if Postgres answers at all."""
+        if not is_open:
+            yield
+            return
+        with self.database.transaction(read_only=True, snapshot=True):
+            yield
+
+    def rows(self, place: Place) -> Rows:
+        """What stands at one offset."""
+        if self.is_new:
+            return Rows(is_new=True)
+        return Rows(
+            ledger=tuple(self._at("trace/ledger", place)),
+            row=_first(self._at("trace/row", place)),
+            quarantined=_first(self._at("trace/quarantined", place)),
+            conflicts=tuple(self._at("trace/conflicts", place)),
+            pruned=_first(self._at("trace/pruned", place)) if self._has_pruned else None,
+        )
+
+    def standing(self, key: Key, *, most: int) -> Standing:
+        """What stands of one key; at most so many events a partition."""
+        events, total = ((), 0) if self.is_new else self._events(key, most)
+        quarantined = () if self.is_new else self._quarantined(key)
+        snapshot = None if self.is_new else self._snapshot()
+        staged = self._tried(self._staged, key)
+        identity = key.values[0] if len(key.columns) == 1 else None
+        if isinstance(staged, Mapping):
+            identity = staged.get(self._table.id)
+        return Standing(
+            events=events,
+            quarantined=quarantined,
+            total=total,
+            snapshot=snapshot,
+            staged=staged,
+            vector=self._tried(self._vector, identity) if self._table.embed else None,
+        )
+
+    def generations(self) -> dict[str, int]:
+        """Each generation's place in the order, as far as Postgres knows."""
+        if self.is_new:
+            return {}
+        return dict(
+            self.database.rows(
+                "select generation, generation_no from bronze.cdc_generation"
+                " where kafka_topic = %s order by generation_no",
+                [self._table.topic],
+            )
+        )
+
+    def near(self, key: Key) -> list[str]:
+        """Keys that exist, those nearest to one that does not first."""
+        if self.is_new or len(key.columns) != 1:
+            return []
+        name = "trace/some_keys" if key.integer is None else "trace/near_keys"
+        rows = self.database.rows(
+            self.database.named(name, bronze=self._table.bronze),
+            {"column": key.columns[0], "value": key.integer},
+        )
+        return [str(found) for (found,) in rows]
+
+    @cached_property
+    def _has_pruned(self) -> bool:
+        return bool(columns(self.database, "bictl.pruned_range"))
+
+    def _at(self, name: str, place: Place) -> list[dict[str, Any]]:
+        return self.database.dicts(
+            self.database.named(name, bronze=self._table.bronze),
+            {
+                "topic": self._table.topic,
+                "generation": place.generation,
+                "partition": place.partition,
+                "offset": place.offset,
+            },
+        )
+
+    def _events(self, key: Key, most: int) -> tuple[tuple[Event, ...], int]:
+        """By the index that holds integers; by the text where no integer is such a key."""
+        ids: list[int] = []
+        total = 0
+        if key.integer is not None:
+            ids, total = self._ids(key, "cdc_key_integer", key.integer, most)
+        if not ids and not (key.integer is not None and self._has_integers(key)):
+            ids, total = self._ids(key, "cdc_key_text", key.values[0], most)
+        rows = self.database.dicts(
+            self.database.named("trace/events", bronze=self._table.bronze), {"ids": ids}
+        )
+        return tuple(map(_event, rows)), total
+
+    def _ids(self, key: Key, function: str, value: int | str, most: int) -> tuple[list[int], int]:
+        rows = self.database.rows(
+            self.database.named("trace/key_rows", bronze=self._table.bronze, function=function),
+            {
+                "topic": self._table.topic,
+                "column": key.columns[0],
+                "value": value,
+                "names": list(key.columns[1:]),
+                "texts": list(key.values[1:]),
+                "most": most,
+            },
+        )
+        return [found for found, _ in rows], rows[0][1] if rows else 0
+
+    def _has_integers(self, key: Key) -> bool:
+        """Whether the key's index holds anything: then an integer that it lacks is not there."""
+        query = self.database.quoted(
+            "select 1 from {bronze} where bronze.cdc_key_integer(kafka_key, cdc_payload, %s)"
+            " is not null limit 1",
+            bronze=self._table.bronze,
+        )
+        return self.database.value(query, [key.columns[0]]) is not None
+
+    def _quarantined(self, key: Key) -> tuple[Event, ...]:
+        rows = self.database.dicts(
+            assets.sql("trace/quarantined_key"),
+            {"topic": self._table.topic, "needle": key.needle, "most": _QUARANTINED},
+        )
+        records = ((row, _Kept(row)) for row in rows)
+        return tuple(
+            event_of(
+                record,
+                place=Place(row["generation"], row["kafka_partition"], row["kafka_offset"]),
+                generation_no=row["generation_no"],
+                where="quarantine",
+            )
+            for row, record in records
+            if key.matches(record.key, record.value)
+        )
+
+    def _snapshot(self) -> tuple[int, Position] | None:
+        rows = self.database.rows(
+            self.database.named("trace/snapshot", bronze=self._table.bronze),
+            {"topic": self._table.topic},
+        )
+        if not rows:
+            return None
+        number, commit_lsn, lsn = rows[0]
+        return number, Position(commit_lsn=commit_lsn, lsn=lsn)
+
+    def _staged(self, key: Key) -> Mapping[str, Any] | None:
+        """The row that staging shows of the key; Missing where there is no such view."""
+        table = self._table
+        hint = f"bictl transform --table {table.name}"
+        require(self.database, self._staging, (table.id,), hint=hint)
+        names = self._staging_columns(key)
+        parts = {f"key_{number}": name for number, name in enumerate(names)}
+        matching = " and ".join(f"{{{part}}} = %s" for part in parts)
+        query = self.database.quoted(
+            f"select * from {{staging}} where {matching}",  # noqa: S608
+            staging=self._staging,
+            **parts,
+        )
+        return _first(self.database.dicts(query, key.values))
+
+    def _staging_columns(self, key: Key) -> list[str]:
+        """The columns of staging that hold the key's."""
+        if len(key.columns) == 1:
+            return [self._table.id]
+        there = columns(self.database, self._staging)
+        pairs = {source: name for source, name, _ in pair_columns(key.columns, there)}
+        if lacking := [name for name in key.columns if name not in pairs]:
+            raise StageFailed(f"{self._staging} has no column that corresponds to {lacking[0]}")
+        return [pairs[name] for name in key.columns]
+
+    def _vector(self, identity: Any) -> Vector | None:
+        from bictl.embeddings.layout import TEXT_RULE
+
+        table = self._table
+        if identity is None:
+            return None
+        embed = f"bictl embed --table {table.name}"
+        require(
+            self.database,
+            table.embeddings,
+            (table.id, "content_hash", "model", "embedded_at"),
+            hint=embed,
+        )
+        query = self.database.named(
+            "trace/vector",
+            id=table.id,
+            texts=table.embed,
+            staging=self._staging,
+            table=table.embeddings,
+        )
+        row = _first(self.database.dicts(query, {"id": identity, "rule": TEXT_RULE}))
+        if row is None:
+            return Vector()
+        return Vector(
+            is_there=row["is_there"],
+            is_empty=bool(row["is_empty"]),
+            is_stale=row["is_stale"],
+            model=row["model"],
+            embedded_at=row["embedded_at"],
+        )
+
+    def _tried(self, read: Any, what: Any) -> Any:
+        """What could be read, else the error; a key that no such column can hold is not there."""
+        try:
+            with self.database.transaction():
+                return read(what)
+        except BictlError as error:
+            return None if self.database.refusal(error) is not None else error
+
+
+class _Kept:
+    """A row of the quarantine as a record."""
+
+    def __init__(self, row: Mapping[str, Any]) -> None:
+        self.offset: int = row["kafka_offset"]
+        self.timestamp = int(row["kafka_timestamp"].timestamp() * 1000)
+        self.key, self.value = _bytes(row["raw_key"]), _bytes(row["raw_value"])
+
+
+def kept_bytes(row: Mapping[str, Any]) -> tuple[bytes | None, bytes | None]:
+    """Key and value of a row of bronze, or of the quarantine."""
+    if "raw_key" in row:
+        return _bytes(row["raw_key"]), _bytes(row["raw_value"])
+    return _encoded(row["key"]), _encoded(row["payload"])
+
+
+def key_in(row: Mapping[str, Any], table: "Table") -> Key | None:
+    """The key of a row of bronze, or of the quarantine."""
+    key, value = kept_bytes(row)
+    return key_of(decoded(key), None if key is not None else decoded(value), table.key)
+
+
+def _event(row: Mapping[str, Any]) -> Event:
+    return Event(
+        place=Place(row["generation"], row["kafka_partition"], row["kafka_offset"]),
+        generation_no=row["generation_no"],
+        timestamp=row["kafka_timestamp"],
+        op=row["op"],
+        source_at=moment(row["source_ms"]),
+        position=Position(
+            commit_lsn=row["commit_lsn"], change_lsn=row["change_lsn"], lsn=row["lsn"]
+        ),
+        snapshot=row["snapshot"],
+        where="bronze",
+        loaded_at=row["ingested_at"],
+    )
+
+
+def _first(rows: list[dict[str, Any]]) -> dict[str, Any] | None:
+    return rows[0] if rows else None
+
+
+def _bytes(found: Any) -> bytes | None:
+    return None if found is None else bytes(found)
+
+
+def _encoded(text: str | None) -> bytes | None:
+    return None if text is None else text.encode()
