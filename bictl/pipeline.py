@@ -14,7 +14,8 @@ from bictl.errors import BictlError, LossError, TimedOut, exit_code_of
 from bictl.records import OnProgress, Stop, never_stop, no_progress
 
 if TYPE_CHECKING:
-    from bictl.bronze import LoadResult, PruneResult, Wish
+    from bictl.bronze import LoadResult, PruneResult, Retried, Wish
+    from bictl.bronze.quarantine import Chosen
     from bictl.clients import Clients
     from bictl.embeddings import EmbedResult
     from bictl.ingest import IngestResult
@@ -136,6 +137,25 @@ def load_bronze(
             run=work.run,
             replay=replay,
             only=only,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+        _note(work, outcome, result, **result.rows[0])
+    return result
+
+
+def retry_quarantine(work: Work, table: "Table", *, chosen: "Chosen") -> "Retried":
+    """Quarantine → bronze: what is chosen of it, loaded again."""
+    from bictl.bronze import check_version
+    from bictl.bronze import retry as stage
+
+    work.begin()
+    check_version(work.clients.database)
+    with _recorded(work, "quarantine-retry", table) as outcome:
+        result = stage(
+            work.clients.database,
+            table=table,
+            chosen=chosen,
             on_progress=work.on_progress,
             stop=work.stop,
         )

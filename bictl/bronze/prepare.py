@@ -62,14 +62,14 @@ def instant(milliseconds: int | None) -> str | None:
 
 def _loadable(batch: Batch, rejects: list[Reject]) -> Iterator[Line]:
     for line in batch.records():
-        reject = _unloadable(line)
+        reject = unloadable(line)
         if reject is None:
             yield line
         else:
             rejects.append(reject)
 
 
-def _unloadable(line: Line) -> Reject | None:
+def unloadable(line: Line) -> Reject | None:
     """What is refused before Postgres sees it."""
     if not _FIRST_MS <= line.timestamp <= _LAST_MS:
         return Reject(

@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from bictl import assets
 from bictl.bronze.copy import ChunkReader, RowEncoder, SchemaBook, chunks, text_rows
@@ -16,18 +16,34 @@ from bictl.wire import Line
 
 if TYPE_CHECKING:
     from bictl.bronze.store import BatchStore
+    from bictl.clients.database import Database
 
 _COPY = "copy pg_temp.bictl_suspect from stdin (format binary)"
-_GROUP_RECORDS, _GROUP_BYTES = 256, 32 << 20
+GROUP_RECORDS, GROUP_BYTES = 256, 32 << 20  # what is held in memory at a time
+
+
+class Target(Protocol):
+    """What takes the records, in an open transaction."""
+
+    database: "Database"
+
+    def put(self, copied: Iterable[bytes], count: int, schema_ids: list[int]) -> None:
+        """Takes `count` records of a COPY; all of them, or an error and none."""
+        ...
+
+    def reject(self, reject: Reject) -> None:
+        """Takes a record that bronze cannot hold."""
+        ...
 
 
 def salvage(work: "BatchStore", ids: SchemaIds) -> None:
     """Loads a batch in groups, each halved until only what is bad is left out."""
     for group in _groups(loadable(work.batch)):
-        _load(work, ids, group)
+        load_group(work, ids, group)
 
 
-def _load(work: "BatchStore", ids: SchemaIds, lines: list[Line]) -> None:
+def load_group(work: Target, ids: SchemaIds, lines: list[Line]) -> None:
+    """Loads what is good of some records that are held in memory, and rejects the others."""
     try:
         rejects = _suspects(work, lines)
         bad = {reject.line.offset for reject in rejects}
@@ -40,14 +56,14 @@ def _load(work: "BatchStore", ids: SchemaIds, lines: list[Line]) -> None:
             work.reject(Reject(lines[0], *refusal))
             return
         half = len(lines) // 2
-        _load(work, ids, lines[:half])
-        _load(work, ids, lines[half:])
+        load_group(work, ids, lines[:half])
+        load_group(work, ids, lines[half:])
         return
     for reject in rejects:
         work.reject(reject)
 
 
-def _put(work: "BatchStore", ids: SchemaIds, lines: list[Line]) -> None:
+def _put(work: Target, ids: SchemaIds, lines: list[Line]) -> None:
     if not lines:
         return
     book = SchemaBook()
@@ -55,7 +71,7 @@ def _put(work: "BatchStore", ids: SchemaIds, lines: list[Line]) -> None:
     work.put(copied, len(lines), ids.of(book.schemas))
 
 
-def _suspects(work: "BatchStore", lines: list[Line]) -> list[Reject]:
+def _suspects(work: Target, lines: list[Line]) -> list[Reject]:
     """The records that are no UTF-8 text, and those whose text is no jsonb."""
     rejects = [reject for line in lines if (reject := _not_text(line))]
     bad = {reject.line.offset for reject in rejects}
@@ -70,13 +86,13 @@ def _suspects(work: "BatchStore", lines: list[Line]) -> list[Reject]:
 
 def _not_text(line: Line) -> Reject | None:
     for name, raw in (("key", line.key), ("value", line.value)):
-        at = _undecodable(raw or b"")
+        at = undecodable(raw or b"")
         if at is not None:
             return Reject(line, "22021", f"{name}: not UTF-8 text at byte {at}")
     return None
 
 
-def _undecodable(raw: bytes) -> int | None:
+def undecodable(raw: bytes) -> int | None:
     """Where the bytes stop being what a Postgres text may hold."""
     try:
         raw.decode("utf-8")
@@ -91,7 +107,7 @@ def _groups(lines: Iterable[Line]) -> Iterator[list[Line]]:
     for line in lines:
         group.append(line)
         size += len(line.key or b"") + len(line.value or b"")
-        if len(group) >= _GROUP_RECORDS or size >= _GROUP_BYTES:
+        if len(group) >= GROUP_RECORDS or size >= GROUP_BYTES:
             yield group
             group, size = [], 0
     if group:

@@ -46,8 +46,8 @@ class SchemaIds:
         known = "select id from bronze.cdc_schema where sha256 = %s"
         found = self.database.value(known, [digest])
         if found is None:
-            self.database.execute(
-                assets.sql("bronze/intern_schema"), {"sha256": digest, "schema": schema.decode()}
-            )
+            values = {"sha256": digest, "schema": schema.decode()}
+            with self.database.transaction():  # a refusal spoils no transaction around it
+                self.database.execute(assets.sql("bronze/intern_schema"), values)
             found = self.database.value(known, [digest])
         return int(found)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.settings import Table
 
-_COPY = "copy pg_temp.bictl_batch from stdin (format binary)"
+COPY = "copy pg_temp.bictl_batch from stdin (format binary)"
+_LOCK = "bictl:object:{}"
 _TRY = "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
 
@@ -119,7 +120,7 @@ class BatchStore:
         with self.database.transaction():
             if self._used:
                 self.database.execute("truncate pg_temp.bictl_batch")
-            self.database.copy_in(_COPY, ChunkReader(copied))
+            self.database.copy_in(COPY, ChunkReader(copied))
             loaded = self._run("bronze/insert", values)
             conflicts = [] if loaded == count else self._rows("bronze/conflicts", values)
             released = self.database.rows(assets.sql("bronze/release"), values)
@@ -239,6 +240,11 @@ def _put_all(
     salvage(work, ids)
 
 
+def lock_object(database: "Database", key: str) -> None:
+    """Waits until no other loader is at the object, until the end of the transaction."""
+    database.lock(_LOCK.format(key))
+
+
 def _known_ids(ids: SchemaIds, prepared: Prepared) -> list[int] | None:
     """The ids of the batch's schemas; None when jsonb refuses one of them."""
     try:
@@ -250,11 +256,10 @@ def _known_ids(ids: SchemaIds, prepared: Prepared) -> list[int] | None:
 
 
 def _lock(database: "Database", batch: Batch, *, wait: bool) -> bool:
-    name = f"bictl:object:{batch.info.key}"
     if wait:
-        database.lock(name)
+        lock_object(database, batch.info.key)
         return True
-    return bool(database.value(_TRY, [name]))
+    return bool(database.value(_TRY, [_LOCK.format(batch.info.key)]))
 
 
 def _renew_etag(database: "Database", batch: Batch) -> None:

@@ -60,7 +60,10 @@ COMMANDS = {
     "stack": Entry("stack", OPERATE, "The embedded services: up, down, status."),
     "migrate": Entry("migrate", OPERATE, "Create or upgrade bictl's tables in Postgres."),
     "prune": Entry("prune", OPERATE, "Remove from bronze what newer records have replaced."),
-    "ack": Entry("ack", OPERATE, "Acknowledge a loss or a recreated topic, with a reason."),
+    "quarantine": Entry(
+        "quarantine", OPERATE, "The records that bronze could not hold: list, show, retry."
+    ),
+    "ack": Entry("ack", OPERATE, "Acknowledge a loss, a recreated topic or a refusal."),
     "config": Entry("config", OPERATE, "Show, check or write the configuration."),
 }
 

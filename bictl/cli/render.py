@@ -92,6 +92,12 @@ class Screen:
             sys.stdout.write(f"{line}\n")
             sys.stdout.flush()
 
+    def write_bytes(self, raw: bytes) -> None:
+        """A record's bytes, exactly, for another program; BictlError when they cannot be."""
+        with _writing():
+            sys.stdout.buffer.write(raw)
+            sys.stdout.buffer.flush()
+
     def say(self, sentence: str, *, style: str = "") -> None:
         """Narration, on stderr; silent with -q."""
         self._narrate(sentence, style, shown=not self._options.quiet)

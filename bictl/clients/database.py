@@ -205,6 +205,11 @@ class Database:
         """(SQLSTATE, Postgres's words) when it was the data that Postgres refused, else None."""
         return database_errors.refusal(error)
 
+    @staticmethod
+    def details(error: BaseException) -> tuple[str, str]:
+        """(detail, context) as Postgres gave them beside its message; empty where it did not."""
+        return database_errors.details(error)
+
     @contextlib.contextmanager
     def _executed(
         self, query: Statement, parameters: Parameters

@@ -101,6 +101,14 @@ def refusal(error: BaseException) -> tuple[str, str] | None:
     return state, _first_line(error.__cause__ or error)
 
 
+def details(error: BaseException) -> tuple[str, str]:
+    """(detail, context) of a failed statement; empty where the server gave none."""
+    diagnostics = getattr(error.__cause__ or error, "diag", None)
+    found = (getattr(diagnostics, name, None) for name in ("message_detail", "context"))
+    detail, context = (str(text or "") for text in found)
+    return detail, context
+
+
 def statement_error(error: BaseException, where: str) -> BictlError:
     """What a failed statement means; `where` names the server."""
     state = sqlstate(error)
