@@ -11,7 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bictl.errors import BictlError, LossError, TimedOut, exit_code_of
-from bictl.records import OnProgress, Stop, never_stop, no_progress
+from bictl.records import OnProgress, OnWait, Stop, never_stop, no_progress, wait_silently
 
 if TYPE_CHECKING:
     from bictl.bronze import LoadResult, PruneResult, Retried, Wish
@@ -41,6 +41,7 @@ class Work:
     run: str
     lock_wait: float = 0.0
     on_progress: OnProgress = no_progress
+    on_wait: OnWait = wait_silently
     stop: Stop = never_stop
     words: "Sequence[str]" = ()
     log: "RunLog | None" = None
@@ -90,6 +91,7 @@ def ingest(
             wait=work.lock_wait,
             command=f"ingest {table.name}",
             stop=work.stop,
+            on_wait=work.on_wait,
         ),
         _recorded_aside(work, "ingest", table, dry_run=dry_run) as outcome,
     ):
@@ -362,7 +364,15 @@ def _recorded(work: Work, stage: str, *tables: "Table") -> "Iterator[Outcome]":
             lock = work.clients.new_database(application=f"bictl {command}")
             stack.callback(lock.close)
             stack.enter_context(
-                stage_lock(lock, stage, name, wait=work.lock_wait, command=command, stop=work.stop)
+                stage_lock(
+                    lock,
+                    stage,
+                    name,
+                    wait=work.lock_wait,
+                    command=command,
+                    stop=work.stop,
+                    on_wait=work.on_wait,
+                )
             )
         yield stack.enter_context(
             recorded(

@@ -225,10 +225,15 @@ class Progress:
 
 OnProgress = Callable[[Progress], None]
 Stop = Callable[[], bool]
+OnWait = Callable[[str], None]  # told once, in words, what a run waits for
 
 
 def no_progress(progress: Progress) -> None:
     """For callers that do not watch."""
+
+
+def wait_silently(words: str) -> None:
+    """For callers whom nobody watches."""
 
 
 def never_stop() -> bool:

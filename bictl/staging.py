@@ -6,11 +6,14 @@ neither the project nor bronze has changed since the tests passed, there is noth
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bictl.errors import NotFound, StageFailed
+from bictl import assets
+from bictl.errors import NotFound, StageFailed, Unreachable
 from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
 
 if TYPE_CHECKING:
@@ -104,7 +107,12 @@ def _build(
 ) -> "list[Node]":
     """The nodes, none of which failed; StageFailed otherwise."""
     try:
-        nodes = dbt.build(models, on_node=on_node, stop=stop)
+        nodes = dbt.build(
+            models,
+            on_node=on_node,
+            end_queries=partial(_end_queries, database, dbt.application),
+            stop=stop,
+        )
         failed = [node for node in nodes if node.state in {"fail", "skipped"}]
         if failed and not stop():
             raise _failure(failed)
@@ -112,6 +120,12 @@ def _build(
         database.value("select 1")  # Unreachable: a database that is gone is not the model's fault
         raise
     return nodes
+
+
+def _end_queries(database: "Database", application: str) -> None:
+    """Best effort: a Postgres that is gone runs no query, and says so to whoever asks next."""
+    with suppress(Unreachable):
+        database.rows(assets.sql("staging/end_dbt"), [application])
 
 
 def _check_models(dbt: "Dbt", tables: "Sequence[Table]") -> None:

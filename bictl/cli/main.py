@@ -33,19 +33,30 @@ def main() -> NoReturn:
     _ready_streams()
     code = _run(sys.argv[1:])
     try:
-        _flush()
+        sys.stdout.flush()
     except BrokenPipeError:
         _leave_closed_pipe(code)
     except OSError as error:  # help or a version behind `> /dev/full`; a result has said it
         if code == 0:
             code = _explain(unwritten(error), Options())
         _leave_closed_pipe(code)
+    try:
+        sys.stderr.flush()
+    except OSError:  # nobody heard the narration: the work is as it is
+        _leave_closed_pipe(code)
     sys.exit(code)
 
 
 def _ready_streams() -> None:
     """Output that cannot fail for its words: a closed stream takes everything, and what the
-    locale's encoding has no character for is written as an escape."""
+    locale's encoding has no character for is written as an escape.
+
+    No number of a closed stream is left free: the next file or connection would get it, and with
+    it what a library writes there.
+    """
+    while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(number)
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         if stream is None:
@@ -128,11 +139,6 @@ def _options_of(arguments: list[str]) -> Options:
         if word in ("-onagios", "--output=nagios"):
             found.output = "nagios"
     return found
-
-
-def _flush() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
 
 
 def _reader_has_gone() -> bool:

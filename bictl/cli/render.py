@@ -1,6 +1,8 @@
 """The screen: results on stdout, narration on stderr. Nothing else in bictl knows rich."""
 
+import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -9,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options
 from bictl.cli.view import Column, View, as_json, as_jsonl, as_tsv
+from bictl.clients.awaited import awaited
 from bictl.errors import unwritten
 from bictl.inert import inert
-from bictl.records import OnProgress, Progress, no_progress
+from bictl.records import OnProgress, Progress
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -38,7 +41,8 @@ class Screen:
     def __init__(self, options: Options, *, heard: Callable[[str], None] | None = None) -> None:
         self._options, self._heard = options, heard
         self._latest: Progress | None = None
-        self._show_progress: Callable[[], None] | None = None
+        self._started: dict[str, float] = {}  # by stage
+        self._bars_on: Console | None = None  # the console whose last lines are the bars
 
     @property
     def format(self) -> str:
@@ -117,34 +121,49 @@ class Screen:
             self._narrate(f"hint: {hint}", "cyan")
 
     @contextmanager
-    def progress(self) -> Iterator[OnProgress]:
+    def progress(self, *, every: float = PROGRESS_EVERY) -> Iterator[OnProgress]:
         """Progress on stderr: a bar on a terminal, a line every 30 s elsewhere."""
         if self._options.quiet or not self._options.progress:
-            yield no_progress
-        elif sys.stderr.isatty():
+            yield self._note
+        elif sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
             with self._bars() as on_progress:
                 yield on_progress
         else:
-            yield self._lines()
+            with self._lines(every):
+                yield self._note
 
     def progress_line(self) -> None:
         """One line of where the run is now (SIGUSR1)."""
-        if self._latest:
-            self._narrate(_progress_text(self._latest), "")
-        else:
-            self._narrate("nothing has been reported yet", "")
+        self._narrate(self.whereabouts() or "nothing has been reported yet", "")
 
-    def _lines(self) -> OnProgress:
-        said = time.monotonic()
+    def whereabouts(self) -> str:
+        """How far the run is and whom it waits for, as far as either is known."""
+        latest, whom = self._latest, awaited()
+        said = [f"waiting for {whom}"] if whom else []
+        if latest:
+            rate = _rate(latest, time.monotonic() - self._started[latest.stage])
+            said.insert(0, f"{_progress_text(latest)}{f', {rate}' if rate else ''}")
+        return "; ".join(said)
 
-        def on_progress(progress: Progress) -> None:
-            nonlocal said
-            self._latest = progress
-            if time.monotonic() - said >= PROGRESS_EVERY:
-                said = time.monotonic()
-                self._narrate(_progress_text(progress), "")
+    def _note(self, progress: Progress) -> None:
+        self._started.setdefault(progress.stage, time.monotonic())
+        self._latest = progress
 
-        return on_progress
+    @contextmanager
+    def _lines(self, every: float) -> Iterator[None]:
+        """A line every so many seconds, also while nothing moves on."""
+        done = threading.Event()
+
+        def say() -> None:
+            while not done.wait(every):
+                self.progress_line()
+
+        speaking = threading.Thread(target=say, name="progress", daemon=True)
+        speaking.start()
+        try:
+            yield
+        finally:
+            done.set()
 
     @contextmanager
     def _bars(self) -> Iterator[OnProgress]:
@@ -172,34 +191,37 @@ class Screen:
             transient=True,
         )
         tasks: dict[str, Any] = {}
-        started: dict[str, float] = {}
         first = bars.add_task("connecting", total=None, rate="", note="")
 
         def on_progress(progress: Progress) -> None:
-            self._latest = progress
+            self._note(progress)
             name = progress.stage
             bars.update(first, visible=False)
             if name not in tasks:
                 tasks[name] = bars.add_task(name, total=progress.total, rate="", note="")
-                started[name] = time.monotonic()
             bars.update(
                 tasks[name],
                 completed=progress.done,
                 total=progress.total,
-                rate=_rate(progress, time.monotonic() - started[name]),
+                rate=_rate(progress, time.monotonic() - self._started[name]),
                 note=inert(progress.note)[: max(0, min(noted, 60))],
             )
 
         with bars:
-            yield on_progress
+            self._bars_on = console
+            try:
+                yield on_progress
+            finally:
+                self._bars_on = None
 
     def _narrate(self, sentence: str, style: str, *, shown: bool = True) -> None:
         if self._heard is not None:
             self._heard(sentence)
         if not shown:
             return
-        with suppress(BrokenPipeError):
-            self._console(sys.stderr).print(_text(sentence, style), soft_wrap=True)
+        with suppress(OSError):  # nobody hears it: the work goes on
+            console = self._bars_on or self._console(sys.stderr)
+            console.print(_text(sentence, style), soft_wrap=True)
 
     def _console(self, stream: Any) -> "Console":
         from rich.console import Console

@@ -1,15 +1,16 @@
 """What a command works with: its settings, clients, screen, signals and deadline."""
 
-import os
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options, nagios_or, options
 from bictl.cli.render import Screen
-from bictl.errors import BictlError, TimedOut, Unreachable, UsageError
+from bictl.errors import BictlError, LockHeld, TimedOut, Unreachable, UsageError
+from bictl.ops.leave import leave
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
@@ -31,6 +32,7 @@ class Session:
         self._stack = ExitStack()
         self._settings: Settings | None = None
         self._clients: Clients | None = None
+        self.late: TimedOut | None = None  # from the deadline on
 
     @property
     def settings(self) -> "Settings":
@@ -90,6 +92,7 @@ class Session:
             run=self.run_id,
             lock_wait=lock_wait,
             on_progress=on_progress,
+            on_wait=self.screen.say,
             stop=self.stop,
             words=sys.argv[1:],
             log=self.log,
@@ -121,6 +124,9 @@ def session(context: Any, *, late_is_error: bool = True) -> Iterator[Session]:
         stop.on_first = lambda: found.screen.say(
             "stopping: the batch at work is finished first; once more stops now"
         )
+        stop.on_second = lambda: found.screen.error(
+            "stopped at once by a second signal", "run the same command again: nothing is lost"
+        )
         stop.on_usr1 = found.screen.progress_line
         set_up_logs(
             verbose=chosen.verbose,
@@ -137,6 +143,9 @@ def session(context: Any, *, late_is_error: bool = True) -> Iterator[Session]:
         except Unreachable as error:
             if found.uses_local_stack and _is_down(found.settings):
                 error.hint = "the local stack has to run: bictl stack up"
+            raise
+        except LockHeld:
+            stop.check()  # the waiting for the lock was ended by a signal
             raise
         stop.check()
 
@@ -171,20 +180,15 @@ def _deadline(here: Session, seconds: float | None, *, is_error: bool) -> Iterat
         yield
         return
     timers: list[threading.Timer] = []
-    asked = threading.Event()
-    late = TimedOut(
-        f"not finished within --timeout {seconds:g} s",
-        hint="run it again: it goes on where it stopped; or give it more time",
-    )
 
     def ask() -> None:
-        asked.set()
+        here.late = _late(here, seconds)
         here.stop.set()
         _start(timers, GRACE, end)
 
     def end() -> None:
-        here.screen.error(late.message, late.hint)
-        os._exit(nagios_or(late.exit_code, here.options, late.message))
+        late = here.late or _late(here, seconds)
+        leave(late.exit_code if here.options.output != "nagios" else 3, partial(_say, here, late))
 
     _start(timers, seconds, ask)
     try:
@@ -192,8 +196,22 @@ def _deadline(here: Session, seconds: float | None, *, is_error: bool) -> Iterat
     finally:
         for timer in timers:
             timer.cancel()
-    if asked.is_set() and is_error:
-        raise late
+    if here.late and is_error:
+        raise here.late
+
+
+def _late(here: Session, seconds: float) -> TimedOut:
+    """The error of this moment: whom the run waits for, else how far it is."""
+    where = here.screen.whereabouts()
+    return TimedOut(
+        f"not finished within --timeout {seconds:g} s{f': {where}' if where else ''}",
+        hint="run it again: it goes on where it stopped; or give it more time",
+    )
+
+
+def _say(here: Session, late: TimedOut) -> None:
+    here.screen.error(late.message, late.hint)
+    nagios_or(late.exit_code, here.options, late.message)
 
 
 def _start(timers: list[threading.Timer], seconds: float, action: Callable[[], None]) -> None:

@@ -125,7 +125,13 @@ def start(here: Session) -> "Stack":
 
     timeout = min(60.0, here.options.timeout or 60.0)
     with here.screen.progress() as on_progress:
-        started = Stack.start(state_dir(), timeout=timeout, on_progress=on_progress, stop=here.stop)
+        started = Stack.start(
+            state_dir(),
+            timeout=timeout,
+            on_progress=on_progress,
+            on_wait=here.screen.say,
+            stop=here.stop,
+        )
     here.stop.check()
     for note in started.notes:
         here.screen.warn(note)

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 from urllib.parse import urlsplit
 
+from bictl.clients.awaited import awaiting
 from bictl.clients.listener import certificate_hint, listener, patiently
 from bictl.errors import (
     AccessDenied,
@@ -78,7 +79,8 @@ class Rest:
 
     def _ask(self, path: str) -> _Answer:
         try:
-            return patiently(lambda: self._get(path), self._suspect)
+            with awaiting(f"Kafka Connect at {self.address}"):
+                return patiently(lambda: self._get(path), self._suspect)
         except (OSError, http.client.HTTPException) as error:
             raise self._failure(error) from error
 

@@ -12,6 +12,7 @@ from psycopg2 import sql
 
 from bictl import assets
 from bictl.clients import database_errors, listener
+from bictl.clients.awaited import awaiting
 from bictl.errors import NotFound, StageFailed, Unreachable
 from bictl.settings import Postgres
 
@@ -24,13 +25,16 @@ _ROOTS = Path("~/.postgresql/root.crt")  # libpq's default file of authorities
 _COPY_BYTES = 1 << 20  # what psycopg2 asks of a COPY's source at a time
 # Names resolve in the catalogue first, so nobody's function shadows a built-in one; `public` is
 # where pgvector's type and operators are. Times are shown in UTC. Compiling a plan just in time
-# costs more than it saves in views with many expressions.
+# costs more than it saves in views with many expressions. A query whose run has ended, however it
+# did, is given up by the server (14 and newer) instead of holding its locks to its end.
 _SESSION = """
 select set_config('search_path', 'pg_catalog, public', false),
        set_config('TimeZone', 'UTC', false),
        set_config('DateStyle', 'ISO', false),
        set_config('client_min_messages', 'warning', false),
        set_config('jit', 'off', false),
+       case when current_setting('server_version_num')::int >= 140000
+           then set_config('client_connection_check_interval', '2s', false) end,
        set_config('statement_timeout', %s, false)
 """
 
@@ -221,7 +225,8 @@ class Database:
     @contextlib.contextmanager
     def _mapped(self) -> Iterator[None]:
         try:
-            yield
+            with awaiting(f"Postgres at {self.address}"):
+                yield
         except (psycopg2.Error, psycopg2.Warning) as error:
             raise database_errors.statement_error(error, self.address) from error
 
@@ -236,10 +241,11 @@ class Database:
 
     def _connect(self) -> psycopg2.extensions.connection:
         try:
-            connection = listener.patiently(
-                lambda: self._dial(self._postgres.dbname),
-                lambda _: database_errors.refuse_other_service(self._postgres),
-            )
+            with awaiting(f"Postgres at {self.address}"):
+                connection = listener.patiently(
+                    lambda: self._dial(self._postgres.dbname),
+                    lambda _: database_errors.refuse_other_service(self._postgres),
+                )
         except psycopg2.Error as error:
             mapped = database_errors.connection_error(error, self._postgres)
             if isinstance(mapped, NotFound):

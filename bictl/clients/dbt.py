@@ -10,14 +10,16 @@ import fcntl
 import hashlib
 import json
 import os
+import socket
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from bictl import assets, settings
+from bictl.clients.awaited import awaiting
 from bictl.clients.database import tls
 from bictl.clients.dbt_report import Node, OnNode, Report
 from bictl.clients.process import Child
@@ -26,6 +28,10 @@ from bictl.records import Stop, never_stop
 
 _PASSWORD = "DBT_ENV_SECRET_BICTL_PASSWORD"  # noqa: S105 - dbt masks values of this prefix
 _LOOK = 0.1  # seconds between two looks at a lock that another process holds
+
+
+def _leave_queries() -> None:
+    """For callers without a database."""
 
 
 class Dbt:
@@ -43,6 +49,8 @@ class Dbt:
             )
         self.view_schema = dbt.view_schema
         self.directory = state_dir / "dbt" / self._identity()
+        place = f"{socket.gethostname()}\0{self.directory}"
+        self.application = f"bictl dbt {hashlib.sha256(place.encode()).hexdigest()[:16]}"
 
     @property
     def fingerprint(self) -> str:
@@ -63,13 +71,17 @@ class Dbt:
         models: Sequence[str],
         *,
         on_node: OnNode,
+        end_queries: Callable[[], None] = _leave_queries,
         stop: Stop = never_stop,
         timeout: float | None = None,
     ) -> list[Node]:
         """Builds the models and runs their tests; every node that ended, in the order of ending.
 
-        Stops early when `stop` asks. Raises MissingDependency without dbt, StageFailed when dbt
-        itself failed (a file that does not parse) or was killed, TimedOut after `timeout` seconds.
+        Stops early when `stop` asks. `end_queries` ends the connections named `application`: it is
+        called while no dbt works here, before the start for a dbt that was killed, and afterwards
+        for one that did not end by itself. Raises MissingDependency without dbt, StageFailed when
+        dbt itself failed (a file that does not parse) or was killed, TimedOut after `timeout`
+        seconds.
         """
         _versions()
         self.directory.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -78,16 +90,24 @@ class Dbt:
         with self._alone(stop) as alone:
             if not alone:
                 return []
-            with Child(
-                self._command(models),
-                environment=self._environment(),
-                directory=self.directory,
-                errors=errors,
-            ) as child:
-                for line in child.lines(stop=stop, timeout=timeout):
-                    report.read(line)
-                if not stop():
-                    report.check(child.wait(), errors)
+            end_queries()
+            try:
+                with (
+                    awaiting(f"dbt, at work in Postgres at {self._address}"),
+                    Child(
+                        self._command(models),
+                        environment=self._environment(),
+                        directory=self.directory,
+                        errors=errors,
+                    ) as child,
+                ):
+                    for line in child.lines(stop=stop, timeout=timeout):
+                        report.read(line)
+                    if not stop():
+                        report.check(child.wait(), errors)
+            finally:
+                if not report.is_whole:
+                    end_queries()
         return report.nodes
 
     def _command(self, models: Sequence[str]) -> list[str]:
@@ -116,6 +136,7 @@ class Dbt:
             "threads": self._settings.threads,
             "connect_timeout": 10,
             "keepalives_idle": 30,
+            "application_name": self.application,
             **tls(self._postgres),
         }
         return {"bictl": {"target": "bictl", "outputs": {"bictl": output}}}
@@ -135,6 +156,10 @@ class Dbt:
             "PYTHONUNBUFFERED": "1",
         }
 
+    @property
+    def _address(self) -> str:
+        return f"{self._postgres.host}:{self._postgres.port}"
+
     @contextlib.contextmanager
     def _alone(self, stop: Stop) -> Iterator[bool]:
         """Waits until no other dbt works in the target directory; False when asked to stop."""
@@ -143,7 +168,8 @@ class Dbt:
                 with contextlib.suppress(BlockingIOError):
                     fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # the kernel frees it
                     break
-                time.sleep(_LOOK)
+                with awaiting(f"another dbt that works in {self.directory}"):
+                    time.sleep(_LOOK)
             yield not stop()
 
     def _identity(self) -> str:

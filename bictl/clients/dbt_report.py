@@ -37,6 +37,7 @@ class Report:
         self._target, self._on_node = target, on_node
         self._ended: dict[str, Node] = {}
         self._error = ""
+        self.is_whole = False  # dbt ended by itself
 
     @property
     def nodes(self) -> list[Node]:
@@ -59,6 +60,7 @@ class Report:
 
     def check(self, code: int, errors: Path) -> None:
         """Raises StageFailed unless dbt did its work: 0, or 1 where nodes failed."""
+        self.is_whole = code >= 0
         if self._error or code not in {0, 1} or (code and not self._ended):
             said = self._error or _tail(errors) or f"dbt ended with exit code {code}"
             if code < 0:

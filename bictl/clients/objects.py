@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import botocore.exceptions as vendor
 
+from bictl.clients.awaited import awaiting
 from bictl.clients.listener import listener, patiently
 from bictl.clients.object_errors import is_missing, is_store, object_errors, status_of
 from bictl.clients.topic_connection import is_loopback
@@ -130,14 +131,16 @@ class ObjectStore:
         digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         for left in reversed(range(_TRIES)):
             try:
-                self._client.put_object(
-                    Bucket=self.bucket,
-                    Key=key,
-                    Body=body,
-                    ContentMD5=digest,
-                    ContentType=content_type,
-                    Metadata=metadata,
-                    IfNoneMatch="*",
+                self._ask(
+                    lambda: self._client.put_object(
+                        Bucket=self.bucket,
+                        Key=key,
+                        Body=body,
+                        ContentMD5=digest,
+                        ContentType=content_type,
+                        Metadata=metadata,
+                        IfNoneMatch="*",
+                    )
                 )
             except vendor.ClientError as error:
                 if status_of(error) in _EXISTS:
@@ -155,8 +158,14 @@ class ObjectStore:
         """Writes the object over whatever stands there: for what is a memory and no batch."""
         digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
         try:
-            self._client.put_object(
-                Bucket=self.bucket, Key=key, Body=body, ContentMD5=digest, ContentType=content_type
+            self._ask(
+                lambda: self._client.put_object(
+                    Bucket=self.bucket,
+                    Key=key,
+                    Body=body,
+                    ContentMD5=digest,
+                    ContentType=content_type,
+                )
             )
         except (vendor.ClientError, vendor.BotoCoreError) as error:
             self._raise(error, f"write {key}")
@@ -164,7 +173,7 @@ class ObjectStore:
     def clock(self) -> datetime:
         """The store's own time, to the second: the Date of an answer."""
         with object_errors(f"look at bucket {self.bucket}"):
-            answer = self._client.head_bucket(Bucket=self.bucket)
+            answer = self._ask(lambda: self._client.head_bucket(Bucket=self.bucket))
         date: str = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
         return parsedate_to_datetime(date)
 
@@ -206,12 +215,13 @@ class ObjectStore:
 
     def _ask(self, question: Callable[[], _T]) -> _T:
         """The answer; the first question to a store finds out whether it is one."""
-        if self._met:
-            return question()
-        try:
-            return patiently(question, self._suspect)
-        finally:
-            self._met = True
+        with awaiting(f"the object store at {self._where}"):
+            if self._met:
+                return question()
+            try:
+                return patiently(question, self._suspect)
+            finally:
+                self._met = True
 
     def _suspect(self, error: BaseException | None) -> None:
         """ConfigError when another service listens at the endpoint, or listens otherwise: botocore
@@ -239,9 +249,8 @@ class ObjectStore:
         )
         following = iter(pages)
         try:
-            if (first := self._ask(lambda: next(following, None))) is not None:
-                yield first
-            yield from following
+            while (page := self._ask(lambda: next(following, None))) is not None:
+                yield page
         except (vendor.ClientError, vendor.BotoCoreError) as error:
             self._raise(error, f"list s3://{self.bucket}/{prefix} at {self._where}")
 

@@ -18,6 +18,7 @@ from bictl.records import Stop
 _LOOK = 0.2  # seconds between two looks at whether to stop
 _GRACE = 10.0  # seconds that a child may take to end by itself
 _PR_SET_PDEATHSIG = 1  # prctl(2)
+_running: "set[Child]" = set()
 
 
 class Child:
@@ -47,6 +48,7 @@ class Child:
                 preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - it takes no lock
             )
         self._stdout = cast(IO[bytes], self._process.stdout)
+        _running.add(self)
 
     @property
     def pid(self) -> int:
@@ -62,12 +64,17 @@ class Child:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self._ended(0):
-            self._signal(signal.SIGINT)
-            self._ended(_GRACE)
-        self._signal(signal.SIGKILL)  # it is not reaped yet, so the group's number is still its own
+        self.end(_GRACE)
         self._process.wait()
         self._stdout.close()
+        _running.discard(self)
+
+    def end(self, patience: float) -> None:
+        """Ends its group: with SIGINT, and with SIGKILL what is left after `patience` seconds."""
+        if not self._ended(0):
+            self._signal(signal.SIGINT)
+            self._ended(patience)
+        self._signal(signal.SIGKILL)  # it is not reaped yet, so the group's number is still its own
 
     def lines(self, *, stop: Stop, timeout: float | None = None) -> Iterator[bytes]:
         """What it writes on stdout, line by line, until it ends or `stop` asks for it.
@@ -99,7 +106,11 @@ class Child:
         """Whether it has ended after at most that long; it is not reaped by asking."""
         deadline = time.monotonic() + seconds
         while self._process.returncode is None:
-            if os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG):
+            try:
+                found = os.waitid(os.P_PID, self._process.pid, os.WEXITED | os.WNOWAIT | os.WNOHANG)
+            except ChildProcessError:  # another thread has just reaped it
+                return True
+            if found:
                 return True
             if time.monotonic() >= deadline:
                 return False
@@ -110,6 +121,12 @@ class Child:
         if self._process.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self._process.pid, number)
+
+
+def end_children(patience: float) -> None:
+    """Ends every child that runs, for a process that ends at once; callable from any thread."""
+    for child in tuple(_running):
+        child.end(patience)
 
 
 def _die_with(parent: int) -> Callable[[], None]:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from functools import cache
 from typing import Any
 
+from bictl.clients.awaited import awaiting
 from bictl.clients.listener import PATIENCE, listener
 from bictl.clients.topic_errors import meaning, translate
 from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
@@ -110,7 +111,9 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
             args=(answers, lambda: connect(kafka_client=began, **options)),
             daemon=True,
         ).start()
-        client, error = _first(answers, kafka, server, options["bootstrap_timeout_ms"] / 1000 + 1)
+        patience = options["bootstrap_timeout_ms"] / 1000 + 1
+        with awaiting(f"Kafka at {kafka.bootstrap_servers}"):
+            client, error = _first(answers, kafka, server, patience)
     finally:
         _log.removeHandler(words)
     if error is not None:

@@ -8,6 +8,7 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from bictl.clients.awaited import awaiting
 from bictl.clients.topic_connection import open_admin, open_consumer
 from bictl.clients.topic_errors import kafka_errors, translate
 from bictl.errors import (
@@ -186,7 +187,7 @@ class TopicReader:
         deadline = time.monotonic() + min(patience, self._timeout)
         while True:
             try:
-                with kafka_errors(f"{doing} at {self._where}"):
+                with awaiting(self._where), kafka_errors(f"{doing} at {self._where}"):
                     return question()
             except Unreachable:
                 if time.monotonic() >= deadline or "_admin" not in self.__dict__:
@@ -220,7 +221,7 @@ class TopicReader:
         self._close("_consumer")  # an answer still on its way says what the end was, not what it is
         places = self._assign(topic, firsts)
         deadline = time.monotonic() + self._timeout
-        with kafka_errors(f"fetch the ends of {topic} at {self._where}"):
+        with awaiting(self._where), kafka_errors(f"fetch the ends of {topic} at {self._where}"):
             while waiting := [p for p in places if self._consumer.highwater(p) is None]:
                 if time.monotonic() > deadline:
                     raise TimedOut(
@@ -244,7 +245,7 @@ class TopicReader:
         import kafka.errors
 
         doing = f"read {place.topic} {place.partition}:{position} at {self._where}"
-        with kafka_errors(doing):
+        with awaiting(self._where), kafka_errors(doing):
             try:
                 records: list[Record] = self._consumer.poll(_WAIT_MS).get(place, [])
             except kafka.errors.OffsetOutOfRangeError:

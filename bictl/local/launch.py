@@ -5,16 +5,18 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from bictl.clients.awaited import awaiting
 from bictl.errors import StageFailed, TimedOut
 from bictl.local import ports, processes, state
 from bictl.local.processes import Process
 from bictl.local.service import Service
 from bictl.local.state import State
-from bictl.records import Stop
+from bictl.records import OnWait, Stop
 
 _ATTEMPTS = 4  # a port may be taken between its choice and its use, a killed server linger
 _LAST_WORDS = 12  # lines of a log that an error shows
 _PATIENCE = 10.0  # seconds that a service has to end by itself
+_SOON = 3.0  # seconds after which a start is slow
 
 
 class Launcher:
@@ -64,14 +66,26 @@ class Launcher:
                     if name in dependant.depends_on:
                         self.end(dependant)
 
-    def wait(self, service: Service, stop: Stop) -> None:
-        """Wait until the service does its work; one that ends is started a few times more."""
-        deadline = time.monotonic() + self._timeout
-        attempts = 1
+    def wait(self, service: Service, stop: Stop, on_wait: OnWait) -> None:
+        """Wait until the service does its work; one that ends is started a few times more.
+
+        `on_wait` is told once that it takes long.
+        """
+        started = time.monotonic()
+        deadline = started + self._timeout
+        attempts, said = 1, False
         while not stop():
             process = self._state.processes[service.name]
-            if service.is_ready() and processes.is_alive(process):
+            with awaiting(f"{service.name} of the local stack (pid {process.pid})"):
+                is_ready = service.is_ready()
+            if is_ready and processes.is_alive(process):
                 return
+            if not said and time.monotonic() - started > _SOON:
+                on_wait(
+                    f"{service.name} (pid {process.pid}) runs but does not answer yet; "
+                    f"waiting up to {self._timeout:g} s"
+                )
+                said = True
             if not processes.is_alive(process):
                 if attempts == _ATTEMPTS:
                     raise self._ended(service)

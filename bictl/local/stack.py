@@ -15,7 +15,15 @@ from bictl.local.postgres import Postgres
 from bictl.local.seaweed import Seaweed
 from bictl.local.service import Place, Service
 from bictl.local.tansu import Tansu
-from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
+from bictl.records import (
+    OnProgress,
+    OnWait,
+    Progress,
+    Stop,
+    never_stop,
+    no_progress,
+    wait_silently,
+)
 
 
 @dataclass(frozen=True)
@@ -45,6 +53,7 @@ class Stack:
         *,
         timeout: float = 60.0,
         on_progress: OnProgress = no_progress,
+        on_wait: OnWait = wait_silently,
         stop: Stop = never_stop,
     ) -> "Stack":
         """Start what does not run yet and wait until every service does its work, or until `stop`
@@ -55,8 +64,8 @@ class Stack:
         """
         stack = cls(state_dir, timeout=timeout)
         stack._make_directories()
-        with stack._locked():
-            stack._start(on_progress, stop)
+        with stack._locked(stop=stop, on_wait=on_wait):
+            stack._start(on_progress, on_wait, stop)
         return stack
 
     @property
@@ -97,7 +106,7 @@ class Stack:
         with self._locked():
             self._launcher.end(self._service(name), first=signal.SIGKILL)
 
-    def _start(self, on_progress: OnProgress, stop: Stop) -> None:
+    def _start(self, on_progress: OnProgress, on_wait: OnWait, stop: Stop) -> None:
         if not self._state.ports:
             self._stop()  # what runs here belongs to a directory that was removed
         state.save(self.directory, self._state)
@@ -109,7 +118,7 @@ class Stack:
                 Progress(stage="stack", done=done, total=3, unit="services", note=service.name)
             )
             self._launcher.launch_unless_running(service)
-            self._launcher.wait(service, stop)
+            self._launcher.wait(service, stop, on_wait)
             if stop():
                 return
         state.write_private(self.configuration, configuration.text(self._place))
@@ -143,9 +152,15 @@ class Stack:
         self._launcher = Launcher(self.directory, kept, self.services, timeout=self._timeout)
 
     @contextmanager
-    def _locked(self, *, lenient: bool = False) -> Iterator[None]:
+    def _locked(
+        self,
+        *,
+        lenient: bool = False,
+        stop: Stop = never_stop,
+        on_wait: OnWait = wait_silently,
+    ) -> Iterator[None]:
         """Hold the lock and read stack.json; `lenient`: a damaged one counts as empty."""
-        with state.lock(self.state_dir, patience=self._timeout):
+        with state.lock(self.state_dir, patience=self._timeout, stop=stop, on_wait=on_wait):
             try:
                 self._open(state.load(self.directory))
             except StageFailed:

@@ -13,8 +13,10 @@ from typing import IO
 
 from bictl.errors import AccessDenied, LockHeld, StageFailed
 from bictl.local.processes import Process
+from bictl.records import OnWait, Stop, never_stop, wait_silently
 
 _FORMAT = "bictl.stack/1"
+_SOON = 1.0  # seconds: most waiting is over by then
 
 
 @dataclass
@@ -60,27 +62,52 @@ def write_private(path: Path, text: str) -> None:
 
 
 @contextlib.contextmanager
-def lock(state_dir: Path, *, patience: float) -> Iterator[None]:
-    """One command at a time starts or stops services here; LockHeld after `patience` seconds."""
+def lock(
+    state_dir: Path,
+    *,
+    patience: float,
+    stop: Stop = never_stop,
+    on_wait: OnWait = wait_silently,
+) -> Iterator[None]:
+    """One command at a time starts or stops services here; LockHeld after `patience` seconds.
+
+    The file names its holder; `on_wait` is told it once, where the waiting takes long.
+    """
     with _open_lock(state_dir / "stack.lock") as file:
-        deadline = time.monotonic() + patience
+        started, said = time.monotonic(), False
         while not _try_lock(file.fileno()):
-            if time.monotonic() > deadline:
-                raise LockHeld(
-                    f"another command has been starting or stopping the stack for {patience:.0f} s",
-                    hint="wait for it, then: bictl stack status",
-                )
+            waited = time.monotonic() - started
+            held = f"{_holder(file)} is starting or stopping the stack in {state_dir}"
+            if stop() or waited > patience:
+                raise LockHeld(held, hint="wait for it, then: bictl stack status")
+            if not said and waited > _SOON:
+                on_wait(f"{held}; waiting up to {patience:g} s")
+                said = True
             time.sleep(0.05)
+        file.truncate(0)
+        file.write(str(os.getpid()))
+        file.flush()
         yield
+        file.truncate(0)
+
+
+def _holder(file: IO[str]) -> str:
+    file.seek(0)
+    pid = file.read(20)
+    return f"another bictl (pid {pid})" if pid.isdigit() else "another bictl"
 
 
 def _open_lock(path: Path) -> IO[str]:
     try:
-        return path.open("a")
+        return open(path, "a+", encoding="utf-8", opener=_without_links)
     except PermissionError:
         raise AccessDenied(
             f"{path} belongs to another user", hint="set BICTL_STATE_DIR to a directory of yours"
         ) from None
+
+
+def _without_links(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW, 0o600)
 
 
 def _try_lock(descriptor: int) -> bool:

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 from bictl import assets
 from bictl.errors import LockHeld, UsageError
-from bictl.records import Stop, never_stop
+from bictl.records import OnWait, Stop, never_stop, wait_silently
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -43,20 +43,27 @@ class Holder:
 
 @contextmanager
 def topic_lock(
-    state_dir: Path, topic: str, *, wait: float, command: str, stop: Stop = never_stop
+    state_dir: Path,
+    topic: str,
+    *,
+    wait: float,
+    command: str,
+    stop: Stop = never_stop,
+    on_wait: OnWait = wait_silently,
 ) -> Iterator[None]:
     """One run a topic on this host, through flock on a file in the state directory.
 
-    Raises LockHeld, naming the holder, after `wait` seconds; UsageError when the state directory
-    cannot be written.
+    `on_wait` is told once who holds it. Raises LockHeld, naming the holder, after `wait` seconds;
+    UsageError when the state directory cannot be written, or cannot lock.
     """
     file = _open(state_dir / "locks", topic)
     try:
         _retry(
-            lambda: _flock(file),
+            lambda: _flock(file, state_dir),
             lambda: _read_holder(file),
             wait=wait,
             stop=stop,
+            on_wait=on_wait,
             what=f"topic {topic}",
         )
         _write_holder(file, command)
@@ -75,12 +82,13 @@ def stage_lock(
     wait: float,
     command: str,
     stop: Stop = never_stop,
+    on_wait: OnWait = wait_silently,
 ) -> Iterator[None]:
     """One run a stage and table on all hosts, through an advisory lock.
 
     `connection` serves the lock alone and is closed at the end. Its application_name carries the
-    holder's command, pid and host, so that the second run can name it. Raises LockHeld after
-    `wait` seconds.
+    holder's command, pid and host, so that the second run can name it; `on_wait` is told it once.
+    Raises LockHeld after `wait` seconds.
     """
     name = f"bictl:{stage}:{table}"
     try:
@@ -90,6 +98,7 @@ def stage_lock(
             lambda: _find_holder(connection, name),
             wait=wait,
             stop=stop,
+            on_wait=on_wait,
             what=f"{stage} of table {table}",
         )
         yield
@@ -103,17 +112,19 @@ def _retry(
     *,
     wait: float,
     stop: Stop,
+    on_wait: OnWait,
     what: str,
 ) -> None:
-    start = time.monotonic()
+    start, said = time.monotonic(), False
     while not acquire():
         waited = time.monotonic() - start
         found = holder()
+        held = f"another run holds the lock of {what}: {found or 'it has just started'}"
         if stop() or waited >= (wait if found else max(wait, _NAMING)):
-            raise LockHeld(
-                f"another run holds the lock of {what}: {found or 'it has just started'}",
-                hint="wait for it, or give --lock-wait SECONDS to wait here",
-            )
+            raise LockHeld(held, hint="wait for it, or give --lock-wait SECONDS to wait here")
+        if not said and (found or waited >= _NAMING):
+            on_wait(f"{held}; waiting up to {wait:g} s")
+            said = True
         time.sleep(_POLL)
 
 
@@ -124,17 +135,23 @@ def _open(folder: Path, topic: str) -> int:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
-        raise UsageError(
-            f"cannot lock in the state directory {folder.parent}: {error.strerror}",
-            hint="give a directory that you may write: BICTL_STATE_DIR=…",
-        ) from None
+        raise _refused(folder.parent, error) from None
 
 
-def _flock(file: int) -> bool:
+def _refused(state_dir: Path, error: OSError) -> UsageError:
+    return UsageError(
+        f"cannot lock in the state directory {state_dir}: {error.strerror}",
+        hint="give a local directory that you may write: BICTL_STATE_DIR=…",
+    )
+
+
+def _flock(file: int, state_dir: Path) -> bool:
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as error:  # a network's file system without locks
+        raise _refused(state_dir, error) from None
     return True
 
 

@@ -44,6 +44,7 @@ def test_a_run_is_ended_at_its_timeout_with_exit_4(cli_plain, silent_port):
         env={"BICTL_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{silent_port}"},
     )
     assert (done.exit_code, done.stdout) == (4, "")
+    assert f"Kafka at 127.0.0.1:{silent_port}" in done.stderr.splitlines()[-2]
 
 
 @pytest.fixture
@@ -82,15 +83,15 @@ def test_the_first_signal_is_answered_in_words_and_the_second_ends_the_run(waiti
         line = waiting_ingest.stderr.readline()
     assert "once more stops now" in line
     waiting_ingest.send_signal(number)
-    assert waiting_ingest.wait(timeout=10) == -number
+    assert waiting_ingest.wait(timeout=10) == 128 + number
 
 
 def test_usr1_says_where_the_run_is(waiting_ingest):
-    waiting_ingest.send_signal(signal.SIGUSR1)
-    line = waiting_ingest.stderr.readline()
-    while line and "reported yet" not in line:
+    line = "not asked yet"
+    while line and "waiting for" not in line:
+        waiting_ingest.send_signal(signal.SIGUSR1)
         line = waiting_ingest.stderr.readline()
-    assert line == "nothing has been reported yet\n"
+    assert re.fullmatch(r"waiting for Kafka at 127\.0\.0\.1:\d+\n", line)
     assert waiting_ingest.poll() is None
 
 

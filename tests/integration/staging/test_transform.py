@@ -326,6 +326,39 @@ def test_killed_in_the_middle_a_plain_rerun_does_it(
     assert stage.names() == {1: "a"}
 
 
+@pytest.fixture
+def endless(stage, events, tmp_path):
+    """A dbt whose test never ends by itself."""
+    stage.load(events().change("c", 1, "a"))
+    dbt = stage.dbt(project_dir=str(stage.project(tmp_path)))
+    (dbt.project_dir / "tests").mkdir()
+    (dbt.project_dir / "tests" / "slow.sql").write_text(SLOW_TEST.replace("5", "600"))
+    return dbt
+
+
+def test_the_queries_of_a_killed_dbt_end_with_it(stage, endless, meanwhile):
+    meanwhile("pg_sleep", lambda: os.killpg(children(os.getpid())[0], signal.SIGKILL))
+
+    with pytest.raises(StageFailed, match="killed by signal 9"):
+        stage.transform(endless)
+
+    wait_until(lambda: not waiting(stage.database, "pg_sleep"), seconds=10)
+
+
+def test_the_queries_of_a_dbt_that_died_with_its_bictl_end_at_the_next_start(
+    stage, endless, meanwhile
+):
+    meanwhile("pg_sleep", lambda: os.killpg(children(os.getpid())[0], signal.SIGKILL))
+    with pytest.raises(StageFailed):
+        endless.build(["stg_product"], on_node=lambda node: None)  # without ending its queries
+    assert waiting(stage.database, "pg_sleep")
+
+    (endless.project_dir / "tests" / "slow.sql").unlink()
+    stage.transform(endless)
+
+    assert not waiting(stage.database, "pg_sleep")
+
+
 def test_stopping_ends_dbt_and_its_queries(stage, locked, meanwhile):
     asked = threading.Event()
     meanwhile("create view", asked.set)
