@@ -9,20 +9,23 @@ from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
 from functools import cached_property
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import botocore.exceptions as vendor
 
 from bictl.clients.awaited import awaiting
+from bictl.clients.lifecycle import Expiry, parse_rules
 from bictl.clients.listener import listener, patiently
-from bictl.clients.object_errors import is_missing, is_store, object_errors, status_of
+from bictl.clients.object_errors import code_of, is_missing, is_store, object_errors, status_of
 from bictl.clients.topic_connection import is_loopback
-from bictl.errors import AccessDenied, BictlError, ConfigError, NotFound
+from bictl.errors import AccessDenied, BictlError, ConfigError, NotFound, StageFailed
 from bictl.settings import S3
 
 _TRIES = 4  # botocore's own, in its standard mode: it repeats what a later try may change
 _EXISTS = {304, 412}  # 304: MinIO before 2024
+_NO_RULES = "NoSuchLifecycleConfiguration"
+_NOT_OFFERED = {405, 501}
 _CONFLICT = 409  # another conditional write of the key was at work: the outcome is open
 _CUT_OFF = (
     vendor.IncompleteReadError,
@@ -177,6 +180,22 @@ class ObjectStore:
         date: str = answer["ResponseMetadata"]["HTTPHeaders"]["date"]
         return parsedate_to_datetime(date)
 
+    def expiries(self) -> builtins.list[Expiry]:
+        """The bucket's lifecycle rules that delete objects; StageFailed where the store has no such
+        thing, AccessDenied where these credentials may not ask."""
+        doing = f"read the lifecycle rules of bucket {self.bucket}"
+        try:
+            answer = self._client.get_bucket_lifecycle_configuration(Bucket=self.bucket)
+        except vendor.ClientError as error:
+            if code_of(error) == _NO_RULES:
+                return []
+            if status_of(error) in _NOT_OFFERED:
+                raise StageFailed(f"{doing}: {self._where} does not offer it") from error
+            self._raise(error, doing)
+        except vendor.BotoCoreError as error:
+            self._raise(error, doing)
+        return parse_rules(answer["Rules"])
+
     def create_bucket(self) -> None:
         """Makes the bucket; for the local stack and for tests."""
         with object_errors(f"create bucket {self.bucket}"):
@@ -254,13 +273,14 @@ class ObjectStore:
         except (vendor.ClientError, vendor.BotoCoreError) as error:
             self._raise(error, f"list s3://{self.bucket}/{prefix} at {self._where}")
 
-    def _raise(self, error: Exception, doing: str) -> None:
+    def _raise(self, error: Exception, doing: str) -> NoReturn:
         if is_missing(error):
             raise NotFound(
                 "bucket", self.bucket, where=f"at {self._where}", **self._other_buckets()
             ) from error
         with object_errors(doing):
             raise error
+        raise AssertionError("object_errors raises what it is given")
 
     def _other_buckets(self) -> dict[str, Any]:
         """What NotFound says about the others; credentials for one bucket may not list them."""

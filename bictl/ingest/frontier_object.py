@@ -140,14 +140,16 @@ def frontier_key(prefix: str, generation: str, partition: int) -> str:
     return f"{frontier_prefix(prefix)}generation={generation}/partition={partition:05d}.json"
 
 
-def read_kept(objects: "ObjectStore", prefix: str) -> Kept:
-    """All frontier objects of a prefix."""
+def read_kept(objects: "ObjectStore", prefix: str, *, topic: str = "") -> Kept:
+    """All frontier objects of a prefix; with a `topic` those of another one are damaged."""
     keys = [info.key for info in objects.list(frontier_prefix(prefix))]
     found, damaged = {}, {}
     with ThreadPoolExecutor(_THREADS) as pool:
         reads = pool.map(lambda key: _read(objects, prefix, key), keys)
         for key, kept in zip(keys, reads, strict=True):
-            if isinstance(kept, FrontierObject):
+            if isinstance(kept, FrontierObject) and topic not in ("", kept.newest.topic):
+                damaged[key] = f"it is about topic {kept.newest.topic}"
+            elif isinstance(kept, FrontierObject):
                 found[kept.place] = kept
             elif kept:
                 damaged[key] = kept

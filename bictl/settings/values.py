@@ -171,7 +171,8 @@ class Table:
     """`[tables.<name>]`: one source table's way through every layer.
 
     `key` are the source's key columns, `id` the staging column that holds the key,
-    `embed` the staging columns whose text is embedded.
+    `embed` the staging columns whose text is embedded. `expire_after_days` says that raw objects
+    are deleted by then, where verify cannot read it from the bucket's lifecycle rules; 0 is never.
     """
 
     name: str
@@ -184,6 +185,7 @@ class Table:
     embed: tuple[str, ...] = ()
     embeddings: str = ""
     expect_empty: bool = False
+    expire_after_days: int = 0
 
     def __post_init__(self) -> None:
         defaults = {
@@ -200,6 +202,8 @@ class Table:
 
     def _check(self) -> None:
         where = f"[tables.{self.name}]"
+        if self.expire_after_days < 0:
+            raise ConfigError(f"{where} expire_after_days must not be below 0")
         if not TOPIC_NAME.fullmatch(self.topic):
             raise ConfigError(
                 f"{where} topic {self.topic!r} is not a legal topic name",

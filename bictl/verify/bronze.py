@@ -17,6 +17,7 @@ from bictl.verify.shelf import Batch, Place, Shelf
 
 if TYPE_CHECKING:
     from bictl.settings import Table
+    from bictl.verify.expired import Expired
 
 KEY_COLUMNS = ("kafka_topic", "generation", "kafka_partition", "kafka_offset")
 
@@ -97,13 +98,14 @@ def compare(
     ledger: Sequence[Entry],
     *,
     later: Shelf,
+    expired: "Expired",
     now: datetime,
     max_lag: int,
 ) -> Comparison:
     """Which records of the sound batches stand in bronze, and what else stands there.
 
     `shelf` was read before bronze, so nothing is missing by a race; `later` was read after it, so
-    nothing is too much by one.
+    nothing is too much by one. What `expired` objects held stands in bronze, and counts.
     """
     loaded = {entry.key for entry in ledger}
     unloaded: list[Batch] = []
@@ -118,16 +120,17 @@ def compare(
         waiting += young
         holes += subtract(subtract(held_by(chain), there), ranges_of(absent))
     for place, there in bronze.held.items():
-        extra += subtract(there, held_by(later.chains.get(place, ())))
+        extra += expired.without(place, subtract(there, held_by(later.chains.get(place, ()))))
     held = {place: held_by(chain) for place, chain in shelf.chains.items()}
     expected = sum(total(ranges) for ranges in held.values())
     accounted = sum(total(common(ranges, bronze.at(place))) for place, ranges in held.items())
     pruned = sum(
-        total(common(ranges, bronze.pruned.get(place, ()))) for place, ranges in held.items()
+        total(common(ranges, bronze.pruned.get(place, ())))
+        for place, ranges in [*held.items(), *expired.held.items()]
     )
     return Comparison(
-        expected=expected,
-        accounted=accounted,
+        expected=expected + expired.records,
+        accounted=accounted + expired.records,
         unloaded=tuple(unloaded),
         in_flight=sum(batch.records for batch in waiting),
         pruned=pruned,

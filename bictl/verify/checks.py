@@ -42,7 +42,9 @@ CROSSINGS: tuple[Crossing, ...] = (
         downstream=OBJECTS,
         verb="ingested",
         level="quick",
-        tally=lambda w: kafka.tally(w.cut, w.shelf, max_lag=w.max_lag),
+        tally=lambda w: kafka.tally(
+            w.cut, w.shelf, lambda: w.expired, told=lambda: w.told_expired, max_lag=w.max_lag
+        ),
         repair="bictl ingest --table {table}",
     ),
     Crossing(
@@ -115,7 +117,7 @@ CHECKS: tuple[Definition, ...] = (
         "K10",
         "objects hold what Kafka serves",
         KAFKA_TO_OBJECTS,
-        lambda w: contents.as_served(w.served, table=w.table),
+        lambda w: contents.as_served(w.served, w.expired, table=w.table),
         level="deep",
         kind=_LOSS,
         grows="with records, read from Kafka once more",
@@ -125,7 +127,11 @@ CHECKS: tuple[Definition, ...] = (
         "reading began at the beginning",
         KAFKA_TO_OBJECTS,
         lambda w: kafka.baseline(
-            w.cut, w.shelf, snapshot_begins=lambda: w.snapshot_begins, table=w.table
+            w.cut,
+            w.shelf,
+            snapshot_begins=lambda: w.snapshot_begins,
+            expired=lambda: w.expired,
+            table=w.table,
         ),
         level=_QUICK,
         kind=_LOSS,
@@ -149,7 +155,7 @@ CHECKS: tuple[Definition, ...] = (
         "O2",
         "the batches form one chain",
         KAFKA_TO_OBJECTS,
-        lambda w: objects.chain(w.shelf, table=w.table),
+        lambda w: objects.chain(w.shelf, lambda: w.expired, table=w.table),
         level=_QUICK,
         kind=_LOSS,
         grows="with objects",
@@ -158,7 +164,7 @@ CHECKS: tuple[Definition, ...] = (
         "O3",
         "every loaded object is still there",
         KAFKA_TO_OBJECTS,
-        lambda w: objects.vanished(w.later_shelf, w.ledger, w.bronze.files),
+        lambda w: objects.vanished(w.later_shelf, w.ledger, w.bronze.files, w.expired),
         kind=_LOSS,
         grows="with objects",
     ),
@@ -186,6 +192,13 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: objects.content(w.shelf, table=w.table),
         kind=_LOSS,
         grows="with compressed bytes",
+    ),
+    Definition(
+        "O7",
+        "what outlives the objects is to be believed",
+        KAFKA_TO_OBJECTS,
+        lambda w: objects.frontier_objects(w.shelf, table=w.table),
+        level=_QUICK,
     ),
     Definition(
         "B1",
@@ -260,7 +273,7 @@ CHECKS: tuple[Definition, ...] = (
         "B10",
         "each row holds what its object holds",
         OBJECTS_TO_BRONZE,
-        lambda w: contents.as_sealed(w.loaded, table=w.table),
+        lambda w: contents.as_sealed(w.loaded, w.expired, table=w.table),
         level="deep",
         grows="with records, each sent to Postgres once more",
     ),

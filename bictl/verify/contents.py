@@ -9,6 +9,7 @@ from bictl.verify.report import Finding, State, of_ranges, passed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
+    from bictl.verify.expired import Expired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,12 +37,13 @@ def added(parts: Iterable[Contents]) -> Contents:
     )
 
 
-def as_served(found: Contents, *, table: "Table") -> Finding:
+def as_served(found: Contents, expired: "Expired", *, table: "Table") -> Finding:
     """K10: what Kafka still serves stands in the objects, with the same bytes."""
     evaluated = found.compared + total(found.absent)
     if not found.different and not found.absent:
         gone = f"{found.only} records are in the objects and not in Kafka any more"
-        return passed(evaluated or found.only, gone if found.only else "")
+        said = [gone if found.only else "", _not_compared(expired)]
+        return passed(evaluated or found.only or expired.records, "; ".join(filter(None, said)))
     said = []
     if found.absent:
         said.append(f"{in_words(found.absent)} stand in Kafka and not in the object of that range")
@@ -58,10 +60,10 @@ def as_served(found: Contents, *, table: "Table") -> Finding:
     )
 
 
-def as_sealed(found: Contents, *, table: "Table") -> Finding:
+def as_sealed(found: Contents, expired: "Expired", *, table: "Table") -> Finding:
     """B10: each row of bronze and the quarantine holds what its object holds."""
     if not found.different:
-        return passed(found.compared)
+        return passed(found.compared or expired.records, _not_compared(expired))
     return Finding(
         state=State.FAIL,
         evaluated=found.compared,
@@ -70,3 +72,8 @@ def as_sealed(found: Contents, *, table: "Table") -> Finding:
         "than their objects",
         hint=f"bictl load-bronze --table {table.name} --replay",
     )
+
+
+def _not_compared(expired: "Expired") -> str:
+    ranges = expired.all_ranges
+    return f"not compared, their objects have expired: {in_words(ranges)}" if ranges else ""

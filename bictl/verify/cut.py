@@ -1,16 +1,16 @@
 """The cut: where every partition ended at one moment, fixed before anything downstream is read."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from bictl.records import Range, Record, Topic
+from bictl.records import Range, Topic
 from bictl.verify.shelf import Shelf
-from bictl.wire import Line
 
 if TYPE_CHECKING:
     from bictl.clients.topics import TopicReader
+    from bictl.ingest.frontier_object import Anchor as LastSealed
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,17 +178,16 @@ def choose_life(topic: Topic, shelf: Shelf) -> Life:
 
 
 def compare_anchors(
-    reader: "TopicReader", cut: Cut, last_sealed: Sequence[Line]
+    reader: "TopicReader", cut: Cut, last_sealed: "Mapping[int, LastSealed]"
 ) -> tuple[Anchor, ...]:
     """Reads the last sealed record of each partition again."""
-    found = []
-    for sealed in last_sealed:
-        record = reader.record(cut.topic.name, sealed.partition, sealed.offset)
-        same = None if record is None else _same(record, sealed)
-        found.append(Anchor(partition=sealed.partition, offset=sealed.offset, same=same))
-    return tuple(found)
+    from bictl.ingest.anchor import still_there
 
-
-def _same(record: Record, sealed: Line) -> bool:
-    mine = (sealed.timestamp, sealed.key, sealed.value)
-    return (record.timestamp, record.key, record.value) == mine
+    return tuple(
+        Anchor(
+            partition=partition,
+            offset=sealed.offset,
+            same=still_there(reader, cut.topic.name, partition, sealed),
+        )
+        for partition, sealed in last_sealed.items()
+    )

@@ -133,6 +133,8 @@ def _with_scope(text: str, report: Report) -> str:
     of this scope."""
     if report.quarantined:
         text = f"{text}; {report.quarantined} of them in quarantine and not in bronze"
+    if report.expired:
+        text = f"{text}; objects of {', '.join(map(str, report.expired.ranges))} have expired"
     lost = report.accepted_loss
     if lost:
         text = f"{text}; {in_words(lost.ranges)} ({lost.count} records) acknowledged as lost"

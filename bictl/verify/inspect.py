@@ -4,7 +4,7 @@ import hashlib
 import re
 from collections.abc import Container, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bictl import wire
@@ -71,12 +71,14 @@ def read_batch(
         if level in ("manifest", "quick"):
             metadata = objects.head(info.key)[1]
             batch = judge_manifest(info.key, info.size, name, metadata, topic=topic)
+            batch = replace(batch, modified=info.modified)
             if level == "manifest" or not batch.sound or batch.held is not None:
                 return batch
         body, metadata = objects.get(info.key)
     except NotFound:
         return None
     batch = judge_manifest(info.key, len(body), name, metadata, topic=topic)
+    batch = replace(batch, modified=info.modified)
     if not batch.sound or batch.manifest is None:
         return batch
     return judge_body(batch, batch.manifest, body, deep=level == "deep")
@@ -113,14 +115,7 @@ def judge_body(batch: Batch, manifest: Manifest, body: bytes, *, deep: bool) -> 
         damage = f"its {len(body)} bytes are not those that were sealed (sha256 differs)"
     elif deep or held is None:
         damage, held = _judge_lines(manifest, body)
-    return Batch(
-        key=batch.key,
-        size=len(body),
-        name=batch.name,
-        manifest=manifest,
-        damage=damage,
-        held=held,
-    )
+    return replace(batch, size=len(body), damage=damage, held=held)
 
 
 def _judge_lines(manifest: Manifest, body: bytes) -> tuple[str, Ranges | None]:

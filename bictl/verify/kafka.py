@@ -14,12 +14,13 @@ from bictl.verify.shelf import Shelf, unclaimed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
+    from bictl.verify.expired import Expired
 
 
 def identity(cut: Cut, shelf: Shelf, anchors: Sequence[Anchor], *, table: "Table") -> Finding:
     """K1: the topic has the id that was read, and the last sealed records still stand there."""
     other = [anchor for anchor in anchors if anchor.same is False]
-    read = {partition for generation, partition in shelf.chains if generation == cut.generation}
+    read = {partition for generation, partition in shelf.places if generation == cut.generation}
     gone = sorted(read - cut.partitions)
     if not cut.life.accepted:
         said = f"its id is {cut.topic.id}, what was read had {cut.generation}"
@@ -146,14 +147,24 @@ def baseline(
     shelf: Shelf,
     *,
     snapshot_begins: Callable[[], Collection[int] | None],
+    expired: "Callable[[], Expired]",
     table: "Table",
 ) -> Finding:
     """K11: reading began at the log's start, at offset 0 or before a snapshot's first record.
 
     `snapshot_begins` tells, when it is asked, which partitions bronze holds from before the newest
-    first marker of a snapshot on, in this generation; None when bronze could not be read.
+    first marker of a snapshot on, in this generation; None when bronze could not be read. `expired`
+    tells which objects before the first one that is there had to go.
     """
     kept = below(cut, shelf)
+    old = expired() if kept or any(_first(cut, shelf, part) for part in cut.parts) else None
+    if old is not None:
+        kept = merged(
+            left
+            for part in cut.parts
+            for left in old.without((cut.generation, part.partition), kept)
+            if left.partition == part.partition
+        )
     if kept:
         return Finding(
             state=State.FAIL,
@@ -165,7 +176,7 @@ def baseline(
     late = [
         (part, first)
         for part in cut.parts
-        if (first := _first(cut, shelf, part)) > 0
+        if (first := _first(cut, shelf, part, old)) > 0
         and not _acked_below(shelf, cut.generation, part.partition, first)
     ]
     begins = snapshot_begins() if late else None
@@ -198,11 +209,26 @@ def below(cut: Cut, shelf: Shelf) -> Ranges:
     return subtract(ranges, shelf.acked_ranges(cut.generation))
 
 
-def tally(cut: Cut, shelf: Shelf, *, max_lag: int) -> Tally:
-    """Records of the topic, and those that sound objects hold."""
+def tally(
+    cut: Cut,
+    shelf: Shelf,
+    expired: "Callable[[], Expired]",
+    *,
+    told: "Callable[[], Expired]",
+    max_lag: int,
+) -> Tally:
+    """Records of the topic, and those that sound objects hold, or held until they expired.
+
+    Where an object is gone `expired` has to say why, else it is counted as far as it was `told`.
+    """
     held = sum(batch.records for batch in shelf.batches if batch.sound) - _held_twice(shelf)
-    gaps = [gap for place in shelf.chains for gap in unclaimed(shelf, place)]
-    holes = merged([*gaps, *below(cut, shelf)])
+    gaps = {place: found for place in shelf.places if (found := unclaimed(shelf, place))}
+    for gap in below(cut, shelf):
+        place = (cut.generation, gap.partition)
+        gaps[place] = merged([*gaps.get(place, ()), gap])
+    old = expired() if any(gaps.values()) else told()
+    held += old.records
+    holes = merged(left for place, found in gaps.items() for left in old.without(place, found))
     in_flight = sum(len(part.waiting) for part in cut.parts if not cut.is_late(part, max_lag))
     late = merged(part.waiting for part in cut.parts if cut.is_late(part, max_lag))
     missing = total(holes) + total(late) + total(lost(cut, shelf))
@@ -226,12 +252,16 @@ def _held_twice(shelf: Shelf) -> int:
     return twice
 
 
-def _first(cut: Cut, shelf: Shelf, part: Part) -> int:
+def _first(cut: Cut, shelf: Shelf, part: Part, expired: "Expired | None" = None) -> int:
     """Where this partition's reading began, or would begin."""
     if (cut.generation, part.partition) in shelf.since:
         return 0  # a quick look starts where the full verdict ended
-    first = shelf.baseline((cut.generation, part.partition))
-    return part.start if first is None else first
+    place = (cut.generation, part.partition)
+    old = expired.ranges.get(place, ()) if expired is not None else ()
+    firsts = [one.first for one in old[:1]]
+    baseline = shelf.baseline(place)
+    firsts += [] if baseline is None else [baseline]
+    return min(firsts, default=part.start)
 
 
 def _acked_below(shelf: Shelf, generation: str, partition: int, first: int) -> bool:

@@ -2,26 +2,34 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from bictl.records import Range
 from bictl.verify.contents import Contents
-from bictl.verify.ranges import in_words, merged, total
+from bictl.verify.ranges import in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, of_keys, of_ranges, passed
 from bictl.verify.shelf import Shelf, overlaps, unclaimed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
+    from bictl.verify.expired import Expired
 
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """One ledger row, as far as verify uses it: as a witness, never as the only one."""
+    """One ledger row, as far as verify uses it: as a witness, never as the only one.
+
+    `sealed` is when the object was written, or when it was loaded where that was not kept.
+    """
 
     key: str
     sha256: str
     range: Range
     generation: str
+    records: int = 0
+    size: int = 0
+    sealed: datetime | None = None
 
 
 def foreign(shelf: Shelf) -> Finding:
@@ -39,17 +47,23 @@ def foreign(shelf: Shelf) -> Finding:
     )
 
 
-def chain(shelf: Shelf, *, table: "Table") -> Finding:
-    """O2: from the baseline to the frontier each offset belongs to a sound batch."""
-    gaps = merged(gap for place in shelf.chains for gap in unclaimed(shelf, place))
+def chain(shelf: Shelf, expired: "Callable[[], Expired]", *, table: "Table") -> Finding:
+    """O2: from the baseline to the frontier each offset belongs to a sound batch, or to one that
+    has `expired`, which is asked where one is gone."""
+    gone = {place: gaps for place in shelf.places if (gaps := unclaimed(shelf, place))}
+    old = expired() if gone else None
+    gaps = merged(
+        gap for place, found in gone.items() for gap in (old.without(place, found) if old else ())
+    )
     if not gaps:
-        return passed(len(shelf.batches))
+        return passed(len(shelf.batches) or len(shelf.places), old.words if old else "")
     sample = of_ranges(gaps, at_most=True)
     return Finding(
         state=State.FAIL,
         evaluated=len(shelf.batches),
         missing=sample,
-        message=f"{in_words(gaps)} ({sample.count} records) in no sound object",
+        message=f"{in_words(gaps)} ({sample.count} records) in no sound object"
+        f"{old.objection if old else ''}",
         hint=f"bictl ingest --table {table.name} --fill",
     )
 
@@ -88,23 +102,44 @@ def overlap(shelf: Shelf, compared: Callable[[], Contents]) -> Finding:
     )
 
 
-def vanished(shelf: Shelf, ledger: Sequence[Entry], loaded_from: Mapping[str, int]) -> Finding:
-    """O3: every object that the ledger or a bronze row names is still there.
+def vanished(
+    shelf: Shelf, ledger: Sequence[Entry], loaded_from: Mapping[str, int], expired: "Expired"
+) -> Finding:
+    """O3: every object that the ledger or a bronze row names is still there, or has `expired`, or
+    others hold its range now.
 
     `loaded_from` maps `batch_file` to its number of rows: what the ledger may have forgotten.
     """
     there = {batch.key for batch in shelf.batches} | set(shelf.foreign)
     known = {entry.key for entry in ledger}
     named = known | set(loaded_from)
-    gone = sorted(key for key in named - there if _within(shelf, key))
+    settled = there | expired.keys | {entry.key for entry in ledger if _is_sealed(shelf, entry)}
+    gone = sorted(key for key in named - settled if _within(shelf, key))
     if not gone:
-        return passed(len(named))
+        return passed(len(named), expired.words)
     return Finding(
         state=State.FAIL,
         evaluated=len(named),
         missing=of_keys(gone),
-        message=f"{len(gone)} objects that were loaded are gone: {of_keys(gone)}",
-        hint="restore them from the bucket's backup; what Kafka still has: bictl ingest --fill",
+        message=f"{len(gone)} objects that were loaded are gone: {of_keys(gone)}"
+        f"{expired.objection}",
+        hint="restore them from the bucket's backup; what Kafka still has: bictl ingest --fill"
+        "; if a rule deletes them that bictl cannot read: expire_after_days in the configuration",
+    )
+
+
+def frontier_objects(shelf: Shelf, *, table: "Table") -> Finding:
+    """O7: what outlives the batches can be believed."""
+    evaluated = len(shelf.kept) + len(shelf.damaged)
+    if not shelf.damaged:
+        return passed(evaluated or 1)
+    said = "; ".join(f"{key}: {why}" for key, why in shelf.damaged.items())
+    return Finding(
+        state=State.WARN,
+        evaluated=evaluated,
+        extra=of_keys(list(shelf.damaged)),
+        message=f"{len(shelf.damaged)} frontier objects are not believed: {said}",
+        hint=f"delete them; bictl ingest --table {table.name} writes them anew",
     )
 
 
@@ -150,3 +185,9 @@ def content(shelf: Shelf, *, table: "Table") -> Finding:
 def _within(shelf: Shelf, key: str) -> bool:
     """Whether a key lies in what this run listed: a quick look lists only the newest."""
     return not shelf.since or not key
+
+
+def _is_sealed(shelf: Shelf, entry: Entry) -> bool:
+    """Whether sound batches answer for the whole range: it was sealed anew, cut elsewhere."""
+    claimed = shelf.claimed((entry.generation, entry.range.partition))
+    return bool(claimed) and not subtract([entry.range], claimed)

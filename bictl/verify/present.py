@@ -54,6 +54,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "unverified": list(report.unverified),
         "acknowledged": list(report.acknowledged),
         "quarantined": report.quarantined,
+        "expired": _sample(report.expired),
         "frontiers": [
             {"generation": generation, "partition": partition, "next": frontier}
             for generation, partition, frontier in report.frontiers

@@ -117,8 +117,16 @@ def read_ledger(database: "Database", table: "Table") -> tuple[Entry, ...]:
     """The ledger's rows of the table's topic."""
     rows = database.rows(assets.sql("verify/ledger"), {"topic": table.topic})
     return tuple(
-        Entry(key=key, sha256=sha256, generation=generation, range=Range(partition, first, after))
-        for key, sha256, generation, partition, first, after in rows
+        Entry(
+            key=key,
+            sha256=sha256,
+            generation=generation,
+            range=Range(partition, first, after),
+            records=records,
+            size=size,
+            sealed=sealed,
+        )
+        for key, sha256, generation, partition, first, after, records, size, sealed in rows
     )
 
 

@@ -187,6 +187,7 @@ class Report:
     accepted_loss: Sample = NOTHING  # offsets that a person acknowledged as lost
     quarantined: int = 0  # records that are accounted for there, and not in bronze
     frontiers: tuple[tuple[str, int, int], ...] = ()  # generation, partition, next offset
+    expired: Sample = NOTHING  # offsets whose objects a lifecycle rule took, bronze holds them
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran
     state: State = State.UNKNOWN

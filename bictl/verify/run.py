@@ -10,6 +10,7 @@ from bictl.records import OnProgress, Progress, Range, Stop, never_stop, no_prog
 from bictl.verify import frame
 from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
+from bictl.verify.expired import Expired
 from bictl.verify.headline import headline
 from bictl.verify.layers import SOURCE, STAGING, VECTORS
 from bictl.verify.report import NOTHING, Boundary, Report, Sample, of_ranges, worst
@@ -91,6 +92,7 @@ def verify(
             accepted_loss=_accepted_loss(world),
             quarantined=_quarantined(world),
             frontiers=_frontiers(world),
+            expired=_expired(world),
             partial=bool(select or exclude),
             since=getattr(verdict, "words", ""),
         )
@@ -145,12 +147,20 @@ def _quarantined(world: World) -> int:
     return sum(item.count for item in bronze.rejected) if isinstance(bronze, Bronze) else 0
 
 
+def _expired(world: World) -> Sample:
+    """What the objects held that a lifecycle rule took; nothing where that was not asked."""
+    found = world.known.get("expired")
+    if not isinstance(found, Expired):
+        return NOTHING
+    return Sample(ranges=found.all_ranges, total=found.records)
+
+
 def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:
-    """(generation, partition, frontier) of every chain."""
+    """(generation, partition, frontier) of every partition that was ever sealed."""
     if "shelf" not in world.known:
         return ()
     return tuple(
         (generation, partition, frontier)
-        for generation, partition in world.shelf.chains
+        for generation, partition in world.shelf.places
         if (frontier := world.shelf.frontier((generation, partition))) is not None
     )

@@ -4,12 +4,17 @@
 records as its range has offsets says it alone; where the range has legal gaps, the body is read.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from bictl.records import BatchName, Manifest, Range
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
+
+if TYPE_CHECKING:
+    from bictl.ingest.frontier_object import FrontierObject
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +27,7 @@ class Batch:
     manifest: Manifest | None = None
     damage: str = ""
     held: Ranges | None = None
+    modified: datetime | None = None  # when the store says it was written
 
     @property
     def sound(self) -> bool:
@@ -75,12 +81,23 @@ Place = tuple[str, int]  # generation, partition
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """All batches in the order of their keys; `since` is where a quick look starts."""
+    """All batches in the order of their keys; `since` is where a quick look starts.
+
+    `kept` are the frontier objects, read before the batches were listed, so that they are never
+    ahead of them by a race; `damaged` says of the key of another one why it is not believed.
+    """
 
     batches: tuple[Batch, ...] = ()
     foreign: tuple[str, ...] = ()
     acked: tuple[Acked, ...] = ()
     since: dict[Place, int] = field(default_factory=dict)
+    kept: "Mapping[Place, FrontierObject]" = field(default_factory=dict)
+    damaged: Mapping[str, str] = field(default_factory=dict)
+
+    @cached_property
+    def places(self) -> tuple[Place, ...]:
+        """Every partition that a batch ever stood for."""
+        return tuple(sorted({*self.chains, *self.kept}))
 
     @cached_property
     def chains(self) -> dict[Place, Chain]:
@@ -96,7 +113,7 @@ class Shelf:
     @cached_property
     def generations(self) -> tuple[tuple[int, str], ...]:
         """(number, name) of each generation in their order, which only the manifests know."""
-        numbers: dict[str, int] = {}
+        numbers = {place[0]: one.newest.generation_no for place, one in self.kept.items()}
         for batch in self.batches:
             if batch.manifest is not None and batch.manifest.name == batch.name:
                 name = batch.name.generation
@@ -104,14 +121,16 @@ class Shelf:
         return tuple(sorted((number, name) for name, number in numbers.items()))
 
     def frontier(self, place: Place) -> int | None:
-        """The next offset to read; None where nothing is sealed."""
+        """The next offset to read; None where nothing was ever sealed."""
         nexts = [end_of(batch) for batch in self.chains.get(place, ())]
+        nexts += [self.kept[place].newest.next] if place in self.kept else []
         return max(nexts, default=self.since.get(place))
 
     def baseline(self, place: Place) -> int | None:
-        """The first offset that the chain answers for."""
-        chain = self.chains.get(place, ())
-        return self.since.get(place, chain[0].name.first if chain else None)
+        """The first offset that a batch ever answered for."""
+        firsts = [batch.name.first for batch in self.chains.get(place, ())[:1]]
+        firsts += [self.kept[place].baseline] if place in self.kept else []
+        return self.since.get(place, min(firsts, default=None))
 
     def acked_ranges(self, generation: str) -> Ranges:
         """Offsets of a generation that a person acknowledged as lost."""

@@ -11,20 +11,22 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
-from bictl.errors import BictlError, SchemaMismatch
+from bictl.errors import AccessDenied, BictlError, SchemaMismatch, StageFailed
 from bictl.records import Topic
 from bictl.verify import cut as cutting
+from bictl.verify import expired as expiring
 from bictl.verify import read_bronze, read_contents, read_rows
 from bictl.verify.bronze import Bronze, Comparison, compare
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Cut, Ends, Life
+from bictl.verify.expired import Expired, Rules, find_expired
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.relations import columns
 from bictl.verify.replaced import Replaced, claims
-from bictl.verify.shelf import Acked, Batch, Place, Shelf
+from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.vectors import Coverage, Index, Vectors
 
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
+    from bictl.ingest.frontier_object import Anchor as LastSealed
+    from bictl.ingest.frontier_object import Kept
     from bictl.settings import Table
 
 _T = TypeVar("_T")
@@ -142,15 +146,27 @@ class World:
         return read_acks(self._objects, self.table, now=self.question.now)
 
     @once
+    def kept(self) -> "Kept":
+        """The frontier objects, read before the batches behind them are listed."""
+        from bictl.ingest.frontier_object import read_kept
+
+        return read_kept(self._objects, self.table.prefix, topic=self.table.topic)
+
+    @once
     def first_listing(self) -> Listing:
         """What stood under the prefix before the ends were read."""
+        self._attempt("kept")
         return self._list()
 
     @once
     def newest_then(self) -> Shelf:
         """The newest batch of each partition before the ends were read."""
         newest = self._read(self.first_listing.newest(), level="manifest")
-        return Shelf(batches=tuple(batch for batch in newest if batch.sound), acked=self.acked)
+        return Shelf(
+            batches=tuple(batch for batch in newest if batch.sound),
+            acked=self.acked,
+            kept=self.kept.found,
+        )
 
     @once
     def topic(self) -> Topic:
@@ -166,7 +182,7 @@ class World:
     def ends(self) -> Ends:
         """The stable end of every partition at t0."""
         life, frontiers = self.life, {}
-        for generation, partition in self.newest_then.chains:
+        for generation, partition in self.newest_then.places:
             if life.accepted and generation == life.name:
                 frontiers[partition] = self.newest_then.frontier((generation, partition)) or 0
         return cutting.read_ends(
@@ -185,6 +201,8 @@ class World:
             foreign=listing.foreign,
             acked=self._standing_acks(),
             since=since,
+            kept=self.kept.found,
+            damaged=self.kept.damaged,
         )
 
     @once
@@ -195,10 +213,11 @@ class World:
     @once
     def anchors(self) -> tuple[Anchor, ...]:
         """Whether the last sealed record of each partition still stands in Kafka."""
-        sealed = []
-        for (generation, partition), chain in self.shelf.chains.items():
-            if generation == self.cut.generation and partition in self.cut.topic.partitions:
-                sealed += self._last_record(chain)
+        sealed = {}
+        for place in self.shelf.places:
+            if place[0] == self.cut.generation and place[1] in self.cut.topic.partitions:
+                anchor = self._last_sealed(place)
+                sealed.update({place[1]: anchor} if anchor is not None else {})
         return cutting.compare_anchors(self._reader, self.cut, sealed)
 
     @once
@@ -247,7 +266,7 @@ class World:
         if self.is_new:
             return Bronze(exists=False)
         since = self.shelf.since
-        starts = {**dict.fromkeys(self.shelf.chains, 0), **since} if since else since
+        starts = {**dict.fromkeys(self.shelf.places, 0), **since} if since else since
         return self._in_snapshot(read_bronze.read_bronze, self.table, starts)
 
     @once
@@ -274,6 +293,34 @@ class World:
         )
 
     @once
+    def rules(self) -> Rules:
+        """What may expire the table's objects: the bucket's rules, and the configuration's word."""
+        said = expiring.declared(self.table)
+        try:
+            found = [rule for rule in self._objects.expiries() if rule.covers(self.table.prefix)]
+        except (AccessDenied, StageFailed) as error:
+            return Rules(rules=said, unread=error.message)
+        return Rules(rules=(*said, *found))
+
+    @once
+    def expired(self) -> Expired:
+        """What of the objects that are gone had to go; rules are read where one is."""
+        known = {batch.key for batch in self.later_shelf.batches}
+        if all(entry.key in known for entry in self.ledger):
+            return Expired()
+        return find_expired(
+            self.later_shelf, self.ledger, self.bronze.at, self.rules, now=self.question.now
+        )
+
+    @property
+    def told_expired(self) -> Expired:
+        """The same for a count that needs no Postgres: nothing where that cannot be read."""
+        try:
+            return self.expired
+        except BictlError:
+            return Expired()
+
+    @once
     def comparison(self) -> Comparison:
         """Objects against bronze, as sets."""
         self._attempt("bronze")
@@ -282,6 +329,7 @@ class World:
             self.bronze,
             self.ledger,
             later=self.later_shelf,
+            expired=self.expired,
             now=self.question.now,
             max_lag=self.max_lag,
         )
@@ -397,7 +445,8 @@ class World:
             known = self.verdict.frontiers if self.verdict else {}
         except BictlError:  # then it looks at everything
             return {}
-        newest = {_place(name): name.first for _, name in listing.newest()}
+        newest = {place: kept.newest.next for place, kept in self.kept.found.items()}
+        newest.update((_place(name), name.first) for _, name in listing.newest())
         return {
             place: min(newest[place], frontier)
             for place, frontier in known.items()
@@ -411,7 +460,17 @@ class World:
     def _read(self, listed: Any, *, level: str) -> tuple[Batch, ...]:
         return read_batches(self._objects, listed, topic=self.table.topic, level=level)
 
-    def _last_record(self, chain: tuple[Batch, ...]) -> list[wire.Line]:
+    def _last_sealed(self, place: Place) -> "LastSealed | None":
+        """The last sealed record of a partition: its object's, or what outlives that."""
+        from bictl.ingest.frontier_object import Anchor as LastSealed
+
+        chain, kept = self.shelf.chains.get(place, ()), self.shelf.kept.get(place)
+        if kept is not None and all(end_of(batch) < kept.newest.next for batch in chain):
+            return kept.anchor
+        line = self._last_record(chain)
+        return None if line is None else LastSealed.of(line)
+
+    def _last_record(self, chain: tuple[Batch, ...]) -> wire.Line | None:
         """The last record in a chain, if it can be read."""
         for batch in reversed(chain):
             if batch.sound and batch.records:
@@ -419,10 +478,10 @@ class World:
                     last = b""
                     for line in wire.read_lines(self._objects.get(batch.key)[0]):
                         last = line
-                    return [wire.parse_line(last)]
+                    return wire.parse_line(last)
                 except ValueError:
-                    return []
-        return []
+                    return None
+        return None
 
 
 def _place(name: Any) -> Place:

@@ -9,6 +9,7 @@ from bictl.records import Range, Topic
 from bictl.verify import acks, kafka, objects
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Ends, Life
+from bictl.verify.expired import Expired
 from bictl.verify.report import State
 from bictl.verify.shelf import Acked
 
@@ -41,9 +42,9 @@ def test_an_older_generation_and_a_partition_that_is_gone_are_not_served():
 
 def test_a_void_acknowledgement_closes_no_hole_and_is_named():
     there = shelf(batch(0, 100), batch(150, 200), acked=(standing(0),))
-    assert objects.chain(there, table=TABLE).missing.ranges == (Range(0, 100, 150),)
+    assert objects.chain(there, Expired, table=TABLE).missing.ranges == (Range(0, 100, 150),)
     at_cut = cut(part(start=0, end=200, frontier=200))
-    assert kafka.tally(at_cut, there, max_lag=300).missing.total == 50
+    assert kafka.tally(at_cut, there, Expired, told=Expired, max_lag=300).missing.total == 50
     found = acks.really_lost(there.acked, table=TABLE)
     assert (found.state, found.extra.ranges) == (State.WARN, (Range(0, 100, 150),))
     assert "k" in found.message
@@ -54,7 +55,7 @@ def test_a_void_acknowledgement_closes_no_hole_and_is_named():
 
 def test_what_is_really_gone_is_no_hole():
     there = shelf(batch(0, 100), batch(150, 200), acked=(standing(150),))
-    assert objects.chain(there, table=TABLE).state is State.OK
+    assert objects.chain(there, Expired, table=TABLE).state is State.OK
     assert acks.really_lost(there.acked, table=TABLE).state is State.OK
 
 

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from bictl.records import Range
 from bictl.verify import bronze
 from bictl.verify.bronze import KEY_COLUMNS, Bronze, Origin, Rejected
+from bictl.verify.expired import Expired
 from bictl.verify.objects import Entry, vanished
 from bictl.verify.ranges import from_offsets
 from bictl.verify.report import State
@@ -17,7 +18,9 @@ from bictl.verify.shelf import Shelf
 
 def compared(there, held, *, ledger=(), later=None):
     found = Bronze(held=held, rows=sum(len(item) for place in held.values() for item in place))
-    return bronze.compare(there, found, ledger, later=later or there, now=NOW, max_lag=LAG)
+    return bronze.compare(
+        there, found, ledger, later=later or there, expired=Expired(), now=NOW, max_lag=LAG
+    )
 
 
 def entry(item):
@@ -173,5 +176,5 @@ def test_an_acknowledged_reason_hides_no_other_one():
 
 
 def test_an_object_that_only_the_rows_remember_is_missed_too():
-    found = vanished(THREE, [], {"g1/0/0": 10, "g1/0/30": 5})
+    found = vanished(THREE, [], {"g1/0/0": 10, "g1/0/30": 5}, Expired())
     assert (found.state, found.missing.keys) == (State.FAIL, ("g1/0/30",))

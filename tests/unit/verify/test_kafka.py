@@ -6,6 +6,7 @@ from bictl.records import Range, Topic
 from bictl.verify import kafka, objects
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Life, choose_life
+from bictl.verify.expired import Expired
 from bictl.verify.report import State
 from bictl.verify.shelf import Acked, Shelf
 
@@ -27,7 +28,7 @@ def test_young_records_above_the_frontier_are_in_flight():
     here, there = cut(part(end=120, frontier=115, oldest=YOUNG)), shelf(batch(0, 115))
     found = kafka.not_ingested(here, there, max_lag=LAG, table=TABLE)
     assert (found.state, found.message) == (State.OK, "5 records in flight")
-    tally = kafka.tally(here, there, max_lag=LAG)
+    tally = kafka.tally(here, there, Expired, told=Expired, max_lag=LAG)
     assert (tally.expected, tally.accounted, tally.in_flight) == (120, 115, 5)
     assert tally.balanced
     assert not tally.whole
@@ -44,14 +45,16 @@ def test_offsets_above_the_frontier_without_a_record_are_not_waiting():
     assert (
         kafka.not_ingested(here, shelf(batch(0, 115)), max_lag=LAG, table=TABLE).state is State.OK
     )
-    assert kafka.tally(here, shelf(batch(0, 115)), max_lag=LAG).whole
+    assert kafka.tally(here, shelf(batch(0, 115)), Expired, told=Expired, max_lag=LAG).whole
 
 
 def test_where_gaps_are_known_offsets_are_only_an_upper_bound():
     here = cut(part(end=200, frontier=100, oldest=OLD))
     found = kafka.not_ingested(here, shelf(batch(0, 100, records=90)), max_lag=LAG, table=TABLE)
     assert found.missing.count == "at most 100"
-    assert kafka.tally(here, shelf(batch(0, 100, records=90)), max_lag=LAG).at_most
+    assert kafka.tally(
+        here, shelf(batch(0, 100, records=90)), Expired, told=Expired, max_lag=LAG
+    ).at_most
 
 
 def test_an_empty_topic_gives_nothing_to_evaluate():
@@ -110,42 +113,49 @@ def test_retention_past_the_frontier_names_the_exact_range_until_it_is_acknowled
 
 def test_a_hole_between_batches_is_named_and_counted_as_missing():
     there = shelf(batch(0, 100), batch(150, 200))
-    found = objects.chain(there, table=TABLE)
+    found = objects.chain(there, Expired, table=TABLE)
     assert found.state is State.FAIL
     assert found.missing.ranges == (Range(0, 100, 150),)
-    tally = kafka.tally(cut(part(end=200, frontier=200)), there, max_lag=LAG)
+    tally = kafka.tally(cut(part(end=200, frontier=200)), there, Expired, told=Expired, max_lag=LAG)
     assert (tally.expected, tally.accounted, tally.missing.total) == (200, 150, 50)
 
 
 def test_an_acknowledged_hole_is_no_hole():
     acked = Acked(generation="g1", range=Range(0, 100, 150), words="by ann")
     there = shelf(batch(0, 100), batch(150, 200), acked=(acked,))
-    assert objects.chain(there, table=TABLE).state is State.OK
-    assert kafka.tally(cut(part(end=200, frontier=200)), there, max_lag=LAG).whole
+    assert objects.chain(there, Expired, table=TABLE).state is State.OK
+    assert kafka.tally(
+        cut(part(end=200, frontier=200)), there, Expired, told=Expired, max_lag=LAG
+    ).whole
 
 
 def test_a_damaged_object_holds_nothing():
     there = shelf(batch(0, 100), batch(100, 150, damage="truncated"), batch(150, 200))
-    assert objects.chain(there, table=TABLE).missing.ranges == (Range(0, 100, 150),)
+    assert objects.chain(there, Expired, table=TABLE).missing.ranges == (Range(0, 100, 150),)
     assert objects.content(there, table=TABLE).state is State.FAIL
 
 
 def test_an_object_without_a_manifest_is_a_hole_up_to_the_next_one():
     there = shelf(batch(0, 100), batch(100, 150, manifest=None, damage="no manifest", held=None))
     there = Shelf(batches=(*there.batches, batch(150, 200)))
-    assert objects.chain(there, table=TABLE).missing.ranges == (Range(0, 100, 150),)
+    assert objects.chain(there, Expired, table=TABLE).missing.ranges == (Range(0, 100, 150),)
 
 
 def test_overlapping_batches_count_each_record_once():
     there = shelf(batch(0, 100), batch(50, 150))
     found = objects.overlap(there, lambda: Contents(compared=50))
     assert (found.state, found.extra.ranges) == (State.WARN, (Range(0, 50, 100),))
-    assert kafka.tally(cut(part(end=150, frontier=150)), there, max_lag=LAG).expected == 150
+    assert (
+        kafka.tally(
+            cut(part(end=150, frontier=150)), there, Expired, told=Expired, max_lag=LAG
+        ).expected
+        == 150
+    )
 
 
 def test_a_batch_of_no_records_moves_the_frontier_and_nothing_else():
     there = shelf(batch(0, 100), batch(100, 105, records=0, held=()))
-    tally = kafka.tally(cut(part(end=105, frontier=105)), there, max_lag=LAG)
+    tally = kafka.tally(cut(part(end=105, frontier=105)), there, Expired, told=Expired, max_lag=LAG)
     assert (tally.expected, tally.accounted) == (100, 100)
     assert tally.whole
 
@@ -190,10 +200,14 @@ def test_without_topic_ids_generations_are_numbers():
 def test_a_baseline_above_0_is_never_complete_without_a_snapshots_first_marker():
     here, there = cut(part(start=50, end=115, frontier=115)), shelf(batch(50, 115))
     for begins in (frozenset(), None):
-        found = kafka.baseline(here, there, snapshot_begins=lambda b=begins: b, table=TABLE)
+        found = kafka.baseline(
+            here, there, snapshot_begins=lambda b=begins: b, expired=Expired, table=TABLE
+        )
         assert found.state is State.UNKNOWN
         assert found.missing.ranges == (Range(0, 0, 50),)
-    found = kafka.baseline(here, there, snapshot_begins=lambda: frozenset({0}), table=TABLE)
+    found = kafka.baseline(
+        here, there, snapshot_begins=lambda: frozenset({0}), expired=Expired, table=TABLE
+    )
     assert found.state is State.OK
 
 
@@ -201,18 +215,24 @@ def test_a_snapshot_proves_the_beginning_of_the_partitions_that_saw_it_and_of_no
     parts = [part(partition=number, start=50, end=115, frontier=115) for number in (0, 1)]
     there = shelf(batch(50, 115), batch(50, 115, partition=1))
     here = cut(*parts, partitions=(0, 1))
-    found = kafka.baseline(here, there, snapshot_begins=lambda: frozenset({0}), table=TABLE)
+    found = kafka.baseline(
+        here, there, snapshot_begins=lambda: frozenset({0}), expired=Expired, table=TABLE
+    )
     assert found.state is State.UNKNOWN
     assert found.missing.ranges == (Range(1, 0, 50),)
 
 
 def test_what_kafka_still_has_before_the_first_object_is_missing_and_no_late_beginning():
     here, there = cut(part(start=20, end=115, frontier=115)), shelf(batch(50, 115))
-    found = kafka.baseline(here, there, snapshot_begins=lambda: frozenset({0}), table=TABLE)
+    found = kafka.baseline(
+        here, there, snapshot_begins=lambda: frozenset({0}), expired=Expired, table=TABLE
+    )
     assert found.state is State.FAIL
     assert found.missing.ranges == (Range(0, 20, 50),)
     assert found.hint == "bictl ingest --table product --fill"
-    assert kafka.tally(here, there, max_lag=LAG).missing.ranges == (Range(0, 20, 50),)
+    assert kafka.tally(here, there, Expired, told=Expired, max_lag=LAG).missing.ranges == (
+        Range(0, 20, 50),
+    )
 
 
 def test_generations_are_ordered_by_their_number_and_not_by_their_random_id():
