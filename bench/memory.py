@@ -1,40 +1,88 @@
-"""Peak memory of `bictl ingest`, a whole process, at one and at four times as many records.
+"""Peak memory and seconds of every command, each a whole process, at two sizes.
 
-python bench/memory.py [--records 60000]
+python bench/memory.py [--records 61443 1000000]
+
+The same 61,443 products; what is more is their history. The vectors come from the packaged model
+for a few rows; so that verify has them all, the others are made up.
 """
 
 import argparse
-import multiprocessing
 import sys
 
 from common import machine, run, services, versions
-from ingest import publish
+from history import PRODUCTS, publish
+from verify import VECTORS
+
+EMBED = 2_000  # rows that the model really reads
+FAR = "0:999999999999"
+STAGES = {
+    "ingest": ("ingest",),
+    "load-bronze": ("load-bronze",),
+    "transform": ("transform",),
+    f"embed --limit {EMBED}": ("embed", "--limit", str(EMBED)),
+    "embed, nothing to do": ("embed",),
+    "search": ("search", "copper pipe"),
+    "verify": ("verify",),
+    "verify --quick": ("verify", "--quick"),
+    "verify --deep": ("verify", "--deep"),
+    "prune": ("prune", "--below", FAR, "--yes"),
+    "verify, pruned": ("verify",),
+    "load-bronze --replay": ("load-bronze", "--replay"),
+}
+Measured = tuple[float, int]  # seconds, bytes
 
 
 def main() -> None:
-    """The same events, over and over; each size in a stack of its own."""
+    """Each size in a stack of its own; the two peaks of a stage and how much larger the second."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, default=60_000)
+    options.add_argument("--records", type=int, nargs="+", default=[PRODUCTS, 1_000_000])
     chosen = options.parse_args()
-    print(machine(), versions("kafka-python", "isal"), sep="; ")
-    small, large = peak(chosen.records), peak(4 * chosen.records)
-    print(
-        f"ingest, {chosen.records} and {4 * chosen.records} records: "
-        f"{small / 2**20:.0f} and {large / 2**20:.0f} MiB at most: {large / small - 1:+.0%}"
-    )
+    print(machine(), versions("kafka-python", "isal", "psycopg2-binary", "dbt-core"), sep="; ")
+    found = {records: measure(records) for records in chosen.records}
+    small = found[chosen.records[0]]
+    print(f"{'':24}" + "".join(f"{records:>22,} records" for records in found) + "  memory")
+    for stage, (_, least) in small.items():
+        cells = [f"{at[stage][1] / 2**20:9.0f} MiB {at[stage][0]:12.2f} s" for at in found.values()]
+        last = list(found.values())[-1][stage][1]
+        print(
+            f"{stage:24}" + "".join(f"{cell:>30}" for cell in cells), f"  {last / least - 1:+.0%}"
+        )
 
 
-def peak(records: int) -> int:
-    """Peak resident bytes of one ingest of so many wrapped events."""
+def measure(records: int) -> dict[str, Measured]:
+    """Every stage, one after the other, on one pipeline."""
+    found = {}
     with services() as (settings, environment):
-        publishing = multiprocessing.get_context("spawn").Process(
-            target=publish,
-            args=(settings, settings.table("product").topic, "product_schema", records),
-        )  # its memory would be counted: a child begins with its parent's peak
-        publishing.start()
-        publishing.join()
-        command = (sys.executable, "-m", "bictl", "-q", "ingest", "--table", "product")
-        return run(*command, env=environment)[1]
+        topic = settings.table("product").topic
+        publish(settings, topic, records)
+        for stage, words in STAGES.items():
+            command = (sys.executable, "-m", "bictl", "-q", words[0], "--table", "product")
+            found[stage] = run(*command, *words[1:], env=environment)
+            print(f"  {records:,}: {stage}: {found[stage][0]:.2f} s", file=sys.stderr, flush=True)
+            if words[:2] == ("embed", "--limit"):
+                embed_the_rest(settings)
+    return found
+
+
+def embed_the_rest(settings: "Settings") -> None:  # noqa: F821
+    """Vectors for all other rows, in a process of its own."""
+    import multiprocessing
+
+    process = multiprocessing.get_context("spawn").Process(target=_made_up, args=(settings,))
+    process.start()
+    process.join()
+    assert process.exitcode == 0
+
+
+def _made_up(settings: "Settings") -> None:  # noqa: F821
+    from bictl.clients import Clients
+    from bictl.embeddings.layout import TEXT_RULE
+
+    with Clients(settings) as clients:
+        model = clients.database.value(
+            "select model from analytics_features.product_embeddings limit 1"
+        )
+        clients.database.execute(f"{VECTORS} on conflict do nothing", [TEXT_RULE, model])
 
 
 if __name__ == "__main__":

@@ -263,14 +263,14 @@ def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) ->
     from bictl.verify.read_bronze import read_verdict
 
     check_version(work.clients.database)
-    with _recorded(work, "prune", table):
+    with _recorded(work, "prune", table) as outcome:
         verdict = read_verdict(work.clients.database, table)
         if verdict is None:
             raise UsageError(
                 f"no full verdict on {table.name} was ever complete: nothing may be pruned",
                 hint=f"bictl verify --table {table.name}",
             )
-        return stage(
+        result = stage(
             work.clients.database,
             table=table,
             wish=wish,
@@ -280,6 +280,8 @@ def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) ->
             on_progress=work.on_progress,
             stop=work.stop,
         )
+        _note(work, outcome, result, rows=result.rows, dry_run=dry_run)
+    return result
 
 
 def run(work: Work, tables: "list[Table]") -> Iterator[Step]:

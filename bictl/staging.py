@@ -162,7 +162,7 @@ def fingerprint(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, A
     """What the tests' outcome depends on; equal fingerprints need no second run."""
     state = database.dicts(
         database.named("staging/state", table=table.bronze),
-        {"view": f"{dbt.view_schema}.{table.staging}"},
+        {"view": f"{dbt.view_schema}.{table.staging}", "topic": table.topic},
     )[0]
     return {"project": dbt.fingerprint, **{key: str(value) for key, value in state.items()}}
 

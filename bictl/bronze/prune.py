@@ -131,10 +131,13 @@ def prune(
     verified: Verified,
     run: str,
     dry_run: bool = False,
+    window: int = WINDOW,
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
 ) -> PruneResult:
     """Removes what `wish` names, below the verdict's frontiers alone; a dry run only counts.
+
+    `window` is how many offsets one transaction looks at; `stop` ends the run between two of them.
 
     A row goes only when a newer change of its key stands below the cut of the same partition. Never
     the first record of a partition, a marker of a snapshot, what has no readable key, or what is in
@@ -142,7 +145,9 @@ def prune(
     rest.
     """
     parts = _parts(database, table, wish, verified)
-    work = _Work(database, table, wish=wish, verified=verified, run=run, dry_run=dry_run)
+    work = _Work(
+        database, table, wish=wish, verified=verified, run=run, window=window, dry_run=dry_run
+    )
     before = work.size()
     done: list[Pruned] = []
     for part in parts:
@@ -179,9 +184,10 @@ class _Work:
         wish: Wish,
         verified: Verified,
         run: str,
+        window: int,
         dry_run: bool,
     ) -> None:
-        self._database, self._table = database, table
+        self._database, self._table, self._window = database, table, window
         self._values = {
             "topic": table.topic,
             "key": list(table.key),
@@ -234,7 +240,7 @@ class _Work:
             )
             if found is None:
                 return
-            first = min(found + WINDOW, part.below)
+            first = min(found + self._window, part.below)
             yield Range(part.partition, found, first)
 
     def _place(self, part: Pruned) -> dict[str, Any]:
