@@ -244,7 +244,7 @@ class Database:
             with awaiting(f"Postgres at {self.address}"):
                 connection = listener.patiently(
                     lambda: self._dial(self._postgres.dbname),
-                    lambda _: database_errors.refuse_other_service(self._postgres),
+                    lambda error: database_errors.suspect(self._postgres, error),
                 )
         except psycopg2.Error as error:
             mapped = database_errors.connection_error(error, self._postgres)

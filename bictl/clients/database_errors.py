@@ -10,7 +10,7 @@ from typing import TypeVar
 import psycopg2
 import psycopg2.extensions
 
-from bictl.clients.listener import certificate_hint, listener
+from bictl.clients.listener import certificate_hint, distrust, listener
 from bictl.errors import (
     AccessDenied,
     BictlError,
@@ -43,6 +43,7 @@ BY_CLASS: dict[type[BaseException], type[BictlError]] = {
 # The longest prefix wins; what is not listed is a failed stage.
 BY_STATE: dict[str, type[BictlError]] = {
     "08": Unreachable,
+    "25006": AccessDenied,
     "28": AccessDenied,
     "42501": AccessDenied,
     "53300": Unreachable,
@@ -56,7 +57,8 @@ BY_STATE: dict[str, type[BictlError]] = {
 _DATA = ("22", "54")
 
 _HINTS: dict[str, str | None] = {
-    "25006": "the server is a standby or read-only: connect to the primary",
+    "25006": "the server is a standby, or the user may only read: connect to the primary, "
+    "as a user that may write",
     "40": "another transaction was in the way: run the same command again",
     "42501": "grant the right to the user, or have the objects' owner run `bictl migrate`",
     "42P01": "`bictl migrate` creates what bictl owns",
@@ -143,21 +145,31 @@ def connection_error(error: BaseException, postgres: Postgres) -> BictlError:
             "from the host use localhost and the published port",
         )
     if _TLS.search(text):
-        return ConfigError(
-            f"no trusted TLS connection to Postgres at {where}: {_reason(text)}",
-            hint=_tls_hint(text),
-        )
+        return _untrusted(postgres, _reason(text))
     kind = TimedOut if _TIMEOUT.search(text) else Unreachable
     return kind(f"cannot reach Postgres at {where}: {_reason(text)}", hint=_start_hint(postgres))
 
 
-def refuse_other_service(postgres: Postgres) -> None:
-    """ConfigError when it is not Postgres that listens there; libpq would wait for its answer."""
+def suspect(postgres: Postgres, error: BaseException | None) -> None:
+    """ConfigError when it is not Postgres that listens there, for whose answer libpq would wait,
+    or when its certificate is not trusted, of which libpq does not always say why."""
     if postgres.host.startswith("/"):  # a Unix socket
         return
     found = listener(postgres.host, postgres.port)
     if found is not None and found.service != "Postgres":
         raise _other_service(postgres, found.words)
+    if error is not None and "certificate verify failed" in str(error):
+        words = distrust(
+            postgres.host, postgres.port, authority=postgres.sslrootcert, postgres=True
+        )
+        raise _untrusted(postgres, words or _reason(str(error))) from error
+
+
+def _untrusted(postgres: Postgres, words: str) -> ConfigError:
+    return ConfigError(
+        f"no trusted TLS connection to Postgres at {address(postgres)}: {words}",
+        hint=_tls_hint(words),
+    )
 
 
 def _tls_hint(text: str) -> str:

