@@ -117,7 +117,7 @@ def test_a_snapshot_does_not_see_what_comes_later(database, postgres):
         assert database.value("select count(*) from public.t") == 0
         other.execute("insert into public.t values (1)")
         assert database.value("select count(*) from public.t") == 0
-        with pytest.raises(StageFailed, match="25006"):
+        with pytest.raises(AccessDenied, match="25006"):
             database.execute("insert into public.t values (2)")
 
 
