@@ -4,17 +4,17 @@ A stage's own command goes through the same function, so a stage has one way of 
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bictl.errors import BictlError, LossError, TimedOut, exit_code_of
+from bictl.errors import BatchConflict, BictlError, LossError, TimedOut, exit_code_of
 from bictl.records import OnProgress, OnWait, Stop, never_stop, no_progress, wait_silently
 
 if TYPE_CHECKING:
-    from bictl.bronze import LoadResult, PruneResult, Retried, Wish
+    from bictl.bronze import LoadResult, Migration, PruneResult, Retried, Wish
     from bictl.bronze.quarantine import Chosen
     from bictl.clients import Clients
     from bictl.embeddings import EmbedResult
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from bictl.ops.runs import Outcome
     from bictl.settings import Settings, Table
     from bictl.staging import TransformResult
+    from bictl.takeover import Choice, Pending, TakeoverResult
     from bictl.verify import Report
 
 VERDICT_PATIENCE = 10.0  # seconds: the next quick look stands on what the ledger keeps of this one
@@ -80,19 +81,11 @@ def ingest(
 ) -> "IngestResult":
     """Kafka → objects. Needs no Postgres; one run a topic and host at a time."""
     from bictl.ingest import ingest as stage
-    from bictl.ops.locks import topic_lock
 
     if not dry_run:
         work.begin()
     with (
-        topic_lock(
-            work.settings.state_dir,
-            table.topic,
-            wait=work.lock_wait,
-            command=f"ingest {table.name}",
-            stop=work.stop,
-            on_wait=work.on_wait,
-        ),
+        _topic_lock(work, table, command="ingest"),
         _recorded_aside(work, "ingest", table, dry_run=dry_run) as outcome,
     ):
         result = stage(
@@ -126,11 +119,10 @@ def load_bronze(
 ) -> "LoadResult":
     """Objects → bronze; applies the migrations first."""
     from bictl.bronze import load as stage
-    from bictl.bronze import migrate
 
     work.begin()
     work.clients.objects.check()
-    migrate(work.clients.database, work.settings.tables.values())
+    taken = bring_forward(work, [table]).taken.get(table.name)
     with _recorded(work, "load-bronze", table) as outcome:
         result = stage(
             work.clients.objects,
@@ -142,8 +134,122 @@ def load_bronze(
             on_progress=work.on_progress,
             stop=work.stop,
         )
+        if taken is not None:
+            result = result.after_takeover(taken.summary, taken.warnings, taken.bad_lines)
+            if taken.differing:
+                raise BatchConflict(
+                    f"{taken.warnings[-1]} ({result.summary})",
+                    hint="select * from bictl.offset_conflict: compare them; bictl verify stays red"
+                    " until the rows there are resolved",
+                )
         _note(work, outcome, result, **result.rows[0])
     return result
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forward:
+    """The database brought to this program's version, and by table what was taken over with it;
+    `notes` are for a person."""
+
+    migration: "Migration"
+    taken: "Mapping[str, TakeoverResult]"
+    notes: tuple[str, ...] = ()
+
+
+def bring_forward(
+    work: Work,
+    tables: "Sequence[Table]",
+    *,
+    choice: "Choice | None" = None,
+    needs_objects: bool = True,
+) -> Forward:
+    """Applies the migrations; takes over what other scripts left of `tables`.
+
+    The generation of old records is settled before anything is changed. `choice` is a person's;
+    unless `needs_objects`, a bucket that does not answer only leaves its old objects for later.
+    """
+    from bictl.bronze import OldGeneration
+    from bictl.bronze import migrate as apply
+    from bictl.takeover import settle, take_over
+
+    every = list(work.settings.tables.values())
+    waiting, notes = _waiting(work, every, needs_objects=needs_objects)
+    clients, decided = work.clients, {}
+    for table in every:
+        if waiting[table.name].is_old or (table in tables and waiting[table.name]):
+            decided[table.name] = settle(
+                clients.reader,
+                clients.objects,
+                clients.database,
+                table=table,
+                pending=waiting[table.name],
+                choice=choice,
+            )
+    legacy = {name: OldGeneration(one.generation, one.number) for name, one in decided.items()}
+    migration = apply(clients.database, every, legacy=legacy)
+    taken = {}
+    for table in tables:
+        if table.name in decided:
+            with _topic_lock(work, table, command="takeover"):
+                taken[table.name] = take_over(
+                    clients.reader,
+                    clients.objects,
+                    clients.database,
+                    table=table,
+                    decision=decided[table.name],
+                    pending=waiting[table.name],
+                    limits=work.settings.ingest,
+                    run=work.run,
+                    on_progress=work.on_progress,
+                    stop=work.stop,
+                )
+    return Forward(migration=migration, taken=taken, notes=tuple(notes))
+
+
+def plan_forward(work: Work, *, choice: "Choice | None" = None) -> list[str]:
+    """What `bring_forward` would do for every table, in words; writes nothing."""
+    from bictl.bronze import pending
+    from bictl.takeover import settle
+
+    every = list(work.settings.tables.values())
+    words = pending(work.clients.database, every)
+    waiting, notes = _waiting(work, every, needs_objects=False)
+    for table in every:
+        if found := waiting[table.name]:
+            decision = settle(
+                work.clients.reader,
+                work.clients.objects,
+                work.clients.database,
+                table=table,
+                pending=found,
+                choice=choice,
+                dry_run=True,
+            )
+            words.append(
+                f"seal the records of {found.words} of {table.name} as generation"
+                f" {decision.generation}: {decision.why}"
+            )
+    return [*words, *notes]
+
+
+def _waiting(
+    work: Work, tables: "Sequence[Table]", *, needs_objects: bool
+) -> "tuple[dict[str, Pending], list[str]]":
+    """What is old of each table; the objects of one whose bucket does not answer are noted."""
+    from bictl.takeover import look_at_objects, look_at_rows
+
+    found, notes = {}, list[str]()
+    for table in tables:
+        found[table.name] = rows = look_at_rows(work.clients.database, table=table)
+        try:
+            objects = look_at_objects(work.clients.objects, table=table)
+        except BictlError as error:
+            if needs_objects or rows:
+                raise
+            notes.append(f"nobody looked for old objects of {table.name}: {error.message}")
+        else:
+            found[table.name] = replace(rows, objects=objects)
+    return found, notes
 
 
 def retry_quarantine(work: Work, table: "Table", *, chosen: "Chosen") -> "Retried":
@@ -349,6 +455,20 @@ def _step(stage: str, table: str, do: Callable[[], Any]) -> Step:
         summary=result.summary,
         exit_code=result.exit_code,
         result=result,
+    )
+
+
+def _topic_lock(work: Work, table: "Table", *, command: str) -> AbstractContextManager[None]:
+    """One run a topic and host that seals batches."""
+    from bictl.ops.locks import topic_lock
+
+    return topic_lock(
+        work.settings.state_dir,
+        table.topic,
+        wait=work.lock_wait,
+        command=f"{command} {table.name}",
+        stop=work.stop,
+        on_wait=work.on_wait,
     )
 
 

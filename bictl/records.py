@@ -114,6 +114,19 @@ def parse_batch_key(prefix: str, key: str) -> BatchName | None:
     return name if name.key(prefix) == key else None
 
 
+_OLD_KEY = re.compile(r"batch=\d{8}T\d{6}Z\.jsonl")
+
+
+def is_old_batch(prefix: str, key: str) -> bool:
+    """Whether the key is that of an object of the scripts that were here before: no manifest, its
+    name says when it was written, directly under the prefix."""
+    return key.startswith(prefix) and bool(_OLD_KEY.fullmatch(key.removeprefix(prefix)))
+
+
+# What was taken over and cannot be told to be of the topic as it is now: before every generation
+# that bictl read itself.
+LEGACY, LEGACY_NUMBER = "legacy", -1
+
 FORMAT = "jsonl.gz/1"
 _WORDS = re.compile(r"[A-Za-z0-9._-]{1,249}\n[A-Za-z0-9_-]{1,64}\n[0-9a-f]{64}")
 
@@ -196,7 +209,8 @@ class Manifest:
         if self.format != FORMAT:
             raise ValueError(f"the object's format is {self.format!r}, this program reads {FORMAT}")
         words = f"{self.topic}\n{self.generation}\n{self.sha256}"
-        if not _WORDS.fullmatch(words) or min(self.partition, self.generation_no) < 0:
+        least = LEGACY_NUMBER if self.generation == LEGACY else 0
+        if not _WORDS.fullmatch(words) or self.partition < 0 or self.generation_no < least:
             raise ValueError(f"the manifest's names are not legal: {words!r}")
         if not 0 <= self.first < self.next:
             raise ValueError(f"the manifest's range {self.range} is none")

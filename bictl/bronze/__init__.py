@@ -2,13 +2,15 @@
 
 from bictl.bronze.account import LoadResult
 from bictl.bronze.load import load, unloaded
-from bictl.bronze.migrate import Migration, check_version, migrate
+from bictl.bronze.migrate import Migration, check_version, migrate, pending
+from bictl.bronze.old_table import OldGeneration
 from bictl.bronze.prune import PruneResult, Verified, Wish, prune
 from bictl.bronze.retry import Retried, retry
 
 __all__ = [
     "LoadResult",
     "Migration",
+    "OldGeneration",
     "PruneResult",
     "Retried",
     "Verified",
@@ -16,6 +18,7 @@ __all__ = [
     "check_version",
     "load",
     "migrate",
+    "pending",
     "prune",
     "retry",
     "unloaded",

@@ -1,7 +1,7 @@
 """What a load has come to: the running tally, and the result that its caller gets."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from bictl.bronze.batch import DamagedObject
@@ -21,7 +21,8 @@ class LoadResult:
 
     `known` objects had been loaded before, `left` were not reached. `foreign` keys under the prefix
     are no batches, `changed` objects had been loaded with other content. `restored` of the loaded
-    records had been pruned.
+    records had been pruned. `takeover` says what was taken over from other scripts before, with its
+    `remarks`, and `unreadable` counts the lines of theirs that are no records.
     """
 
     table: str
@@ -39,16 +40,25 @@ class LoadResult:
     changed: tuple[str, ...] = ()
     foreign: tuple[str, ...] = ()
     orphans: tuple[str, ...] = ()
+    takeover: str = ""
+    remarks: tuple[str, ...] = ()
+    unreadable: int = 0
+
+    def after_takeover(self, summary: str, remarks: Iterable[str], unreadable: int) -> "LoadResult":
+        """The same load with what was taken over before it."""
+        return replace(self, takeover=summary, remarks=tuple(remarks), unreadable=unreadable)
 
     @property
     def exit_code(self) -> int:
-        """3 when records went to quarantine, else 0; worse ends are errors."""
-        return 3 if self.quarantined else 0
+        """3 when records went to quarantine or old lines are no records, else 0; worse ends are
+        errors."""
+        return 3 if self.quarantined or self.unreadable else 0
 
     @property
     def warnings(self) -> list[str]:
         """Sentences for a person."""
         return [
+            *self.remarks,
             *(f"{key} had been loaded with other content; loaded again" for key in self.changed),
             *([f"not batches, ignored: {_some(self.foreign)}"] if self.foreign else []),
             *([f"in bronze, but in no object: {_some(self.orphans)}"] if self.orphans else []),
@@ -57,14 +67,16 @@ class LoadResult:
     @property
     def summary(self) -> str:
         """One line for a person."""
+        took = [f"took over {self.takeover}"] if self.takeover else []
         if not self.objects and not self.left:
-            return f"nothing to do: {_count(self.known, 'object')} loaded before"
+            said = f"nothing to do: {_count(self.known, 'object')} loaded before"
+            return "; ".join([*took, said])
         parts = [f"{_count(self.loaded, 'record')} from {_count(self.objects, 'object')}"]
         parts += [f"{self.restored:,} of them pruned before"] if self.restored else []
         parts += [f"{self.quarantined:,} to quarantine"] if self.quarantined else []
         parts += [f"{self.duplicates:,} there already"] if self.duplicates else []
         parts += [f"{_count(self.left, 'object')} left for the next run"] if self.left else []
-        return ", ".join(parts)
+        return "; ".join([*took, ", ".join(parts)])
 
     @property
     def rows(self) -> list[dict[str, object]]:

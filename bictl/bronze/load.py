@@ -17,6 +17,7 @@ from bictl.records import (
     OnProgress,
     Progress,
     Stop,
+    is_old_batch,
     never_stop,
     no_progress,
     old_ack_prefix,
@@ -164,7 +165,9 @@ def _list(
     for info in objects.list(table.prefix):
         if is_batch(table.prefix, info.key):
             found[0].append(info)
-        elif not info.key.startswith(old_ack_prefix(table.prefix)):
+        elif not info.key.startswith(old_ack_prefix(table.prefix)) and not is_old_batch(
+            table.prefix, info.key
+        ):
             found[1].append(info.key)
     return found
 

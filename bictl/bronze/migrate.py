@@ -6,11 +6,13 @@ behind and two runs at once apply each file once.
 
 import hashlib
 import re
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bictl import assets
+from bictl.bronze.old_table import OldGeneration, convert, is_old
 from bictl.errors import AccessDenied, BictlError, MissingDependency, SchemaMismatch, StageFailed
 
 if TYPE_CHECKING:
@@ -20,6 +22,7 @@ if TYPE_CHECKING:
 OLDEST_SERVER = 160000  # pg_input_error_info came with Postgres 16
 _LOCK = "bictl:migrate"
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_NOTHING_OLD: Mapping[str, OldGeneration] = MappingProxyType({})
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,26 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:
-    """What a migration did: the files it applied, the version reached, the tables it created."""
+    """What a migration did: the files it applied, the version reached, the tables it created, and
+    those of other scripts that it took over, with their rows."""
 
     applied: tuple[str, ...]
     version: int
     tables: tuple[str, ...]
+    converted: Mapping[str, int] = field(default_factory=dict)
 
     exit_code: int = 0
 
     @property
     def summary(self) -> str:
         """One line for a person."""
-        if not self.applied and not self.tables:
-            return f"nothing to do: version {self.version}"
         done = [
             *(f"applied {name}" for name in self.applied),
             *(f"created {t}" for t in self.tables),
+            *(f"took over {t} with {rows:,} rows" for t, rows in self.converted.items()),
         ]
+        if not done:
+            return f"nothing to do: version {self.version}"
         return f"{', '.join(done)}; version {self.version}"
 
 
@@ -69,20 +75,55 @@ def steps() -> list[Step]:
     return found
 
 
-def migrate(database: "Database", tables: "Iterable[Table]") -> Migration:
+def migrate(
+    database: "Database",
+    tables: "Iterable[Table]",
+    *,
+    legacy: Mapping[str, OldGeneration] = _NOTHING_OLD,
+) -> Migration:
     """Brings the database to this program's version and creates the tables' bronze tables.
 
-    Raises SchemaMismatch when the database is newer, MissingDependency for an old server or a
-    missing pgvector, AccessDenied when the user may not create.
+    A bronze table that other scripts made becomes ours when `legacy` says, by the table's name,
+    which generation its rows belong to. Raises SchemaMismatch when that is not said or the database
+    is newer, MissingDependency for an old server or a missing pgvector, AccessDenied when the user
+    may not create.
     """
-    shipped = steps()
+    shipped, wanted = steps(), list(tables)
     _check_server(database)
+    for table in wanted:
+        if table.name not in legacy and is_old(database, table.bronze):
+            raise SchemaMismatch(
+                f"{table.bronze} was made by other scripts and is not taken over yet",
+                hint="bictl migrate",
+            )
+    created, converted = list[str](), dict[str, int]()
     try:
         applied = [step.name for step in shipped if _apply(database, step, shipped)]
-        created = [table.bronze for table in tables if _create(database, table)]
+        for table in wanted:
+            was_there, rows = _create(database, table, legacy.get(table.name))
+            created += [] if was_there else [table.bronze]
+            converted.update({} if rows is None else {table.bronze: rows})
     except BictlError as error:
         raise _explained(database, error) from error
-    return Migration(applied=tuple(applied), version=len(shipped), tables=tuple(created))
+    return Migration(
+        applied=tuple(applied),
+        version=len(shipped),
+        tables=tuple(created),
+        converted=converted,
+    )
+
+
+def pending(database: "Database", tables: "Iterable[Table]") -> list[str]:
+    """What a migration would do, in words; writes nothing. Raises what `migrate` would."""
+    _check_server(database)
+    version = _check_not_newer(_applied(database), steps())
+    found = [f"apply {step.name}" for step in steps()[version:]]
+    for table in tables:
+        if is_old(database, table.bronze):
+            found.append(f"take over {table.bronze}")
+        elif not _exists(database, table.bronze):
+            found.append(f"create {table.bronze}")
+    return found
 
 
 def check_version(database: "Database") -> None:
@@ -139,23 +180,38 @@ def _check_not_newer(applied: dict[int, str], shipped: list[Step]) -> int:
     return version
 
 
-def _create(database: "Database", table: "Table") -> bool:
-    """Creates a table's bronze table with its key and view, unless it is there and recorded."""
+def _create(
+    database: "Database", table: "Table", legacy: OldGeneration | None
+) -> tuple[bool, int | None]:
+    """Creates or takes over a table's bronze table, with key and view, unless that is recorded.
+
+    Whether it was there, and how many rows were taken over with it; None when none had to be.
+    """
     recorded = "select 1 from bictl.bronze_table where bronze_table = %s and source_table = %s"
-    if _exists(database, table.bronze) and database.value(recorded, [table.bronze, table.name]):
-        return False
+    if (
+        _exists(database, table.bronze)
+        and database.value(recorded, [table.bronze, table.name])
+        and not is_old(database, table.bronze)  # else a restored one stands in place of ours
+    ):
+        return True, None
     schema, bare = table.bronze.split(".")
+    unique = f"{bare[:50]}_offset_key"
+    rows = None
     with database.transaction():
         database.lock(_LOCK)
         there = _exists(database, table.bronze)
-        if there:
+        if there and legacy is not None and is_old(database, table.bronze):
+            rows = convert(database, table, legacy)
+            key = database.named("takeover/unique_key", table=table.bronze, unique=unique)
+            database.execute(key)
+        elif there:
             _check_columns(database, table.bronze)
         database.execute(
             database.named(
                 "bronze/table",
                 schema=schema,
                 table=table.bronze,
-                unique=f"{bare[:50]}_offset_key",
+                unique=unique,
                 events=f"{schema}.{bare[:50]}_events",
             )
         )
@@ -172,7 +228,9 @@ def _create(database: "Database", table: "Table") -> bool:
         database.execute(
             assets.sql("bronze/register_table"), {"bronze": table.bronze, "source": table.name}
         )
-    return not there
+    if rows is not None:
+        database.autocommit(database.named("bronze/analyze", table=table.bronze))
+    return there, rows
 
 
 def _exists(database: "Database", name: str) -> bool:
@@ -203,6 +261,12 @@ def _check_server(database: "Database") -> None:
 def _explained(database: "Database", error: BictlError) -> BictlError:
     """The same error with the command that helps, where it is a matter of rights or packages."""
     state = database.sqlstate(error)
+    if state == "42501" and "must be owner" in error.message:
+        user = database.value("select current_user")
+        return AccessDenied(
+            f"user {user!r} may not change a table of another owner: {error.message}",
+            hint=f'alter table … owner to "{user}", or run bictl migrate as the owner',
+        )
     if state in {"0A000", "58P01"} and "vector" in error.message:
         return MissingDependency(
             "the server does not have pgvector",

@@ -14,7 +14,7 @@ from bictl.bronze.prepare import Prepared, Reject, instant
 from bictl.bronze.salvage import salvage
 from bictl.bronze.schemas import SchemaIds
 from bictl.errors import BictlError
-from bictl.records import Range
+from bictl.records import Range, generation_prefix
 from bictl.wire import Line
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class BatchStore:
                 self.database.execute("truncate pg_temp.bictl_batch")
             self.database.copy_in(COPY, ChunkReader(copied))
             loaded = self._run("bronze/insert", values)
-            conflicts = [] if loaded == count else self._rows("bronze/conflicts", values)
+            conflicts = [] if loaded == count else self._adopt(values)
             released = self.database.rows(assets.sql("bronze/release"), values)
             restored = self._unprune(None)
         self._used = True
@@ -131,6 +131,15 @@ class BatchStore:
         self.loaded += loaded
         self.duplicates += count - loaded
         self._conflicts.update(conflicts)
+
+    def _adopt(self, values: dict[str, Any]) -> list[tuple[int, str]]:
+        """What stood there already: rows of other scripts that are the same records become this
+        object's; the others are returned, each with the file that it came from."""
+        conflicts = [(offset, file) for offset, file in self._rows("bronze/conflicts", values)]
+        others = [offset for offset, _ in conflicts]
+        ours = generation_prefix(self.table.prefix, "").rstrip("/")
+        self._run("bronze/adopt", {**values, "ours": ours, "conflicts": others})
+        return conflicts
 
     def reject(self, reject: Reject) -> None:
         """Puts a record into quarantine; one that stands elsewhere already is a duplicate."""

@@ -210,7 +210,8 @@ def _prepare_table(database: "Database", layout: Layout, dimension: int) -> None
         stored, missing = _columns(database, layout)
         if missing:  # only then: ALTER TABLE waits for every reader, and new readers wait for it
             database.execute(
-                database.named("embeddings/table", **layout.names, dimension=dimension)
+                database.named("embeddings/table", **layout.names, dimension=dimension),
+                {"columns": layout.columns},
             )
             stored, _ = _columns(database, layout)
     if stored != dimension:

@@ -27,6 +27,7 @@ def choose_generation(
     A generation has the topic's id as its name: `<id>-1` and so on when a person accepted that the
     log of the same topic began anew, a number from 0 on where the broker has no ids.
     """
+    known = [generation for generation in known if generation.number >= 0]  # legacy is no life
     accepted = [ack.generation for ack in acks if ack.kind == "generation"]
     if topic.id is None or (known and _is_number(known[-1].name) and topic.id not in accepted):
         return _numbered(topic, known, accepted)

@@ -1,5 +1,6 @@
 -- The vectors of one table, one row a key, and what search looks up beside them. An older table of
--- that name (key and vector only) gains what it lacks; its rows count as changed and are filled.
+-- that name (key and vector, perhaps columns of its own) gains what it lacks; its rows count as
+-- changed and are filled. Columns of its own stay with what they hold, and may be empty in new rows.
 -- {schema}, {table}: its place; {id}: the key's column, of the type it has in {staging};
 -- {dimension}: the vector's length; {label}, {code}: two of the staging's columns, kept for readers.
 create schema if not exists {schema};
@@ -17,13 +18,35 @@ alter table {table}
     add column if not exists tsv tsvector;
 
 do $$
+declare
+    theirs text;
 begin
     if not exists (
-        select from pg_index
-        where indrelid = '{table}'::regclass and indisprimary
+        select from pg_index i
+        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
+        where i.indrelid = '{table}'::regclass and i.indisunique and i.indisvalid
+            and i.indpred is null and i.indnkeyatts = 1 and '"' || a.attname || '"' = '{id}'
     ) then
-        alter table {table} add primary key ({id});
+        if exists (select from pg_index where indrelid = '{table}'::regclass and indisprimary) then
+            alter table {table} add unique ({id});
+        else
+            alter table {table} add primary key ({id});
+        end if;
     end if;
+    for theirs in
+        select a.attname
+        from pg_attribute a
+        where a.attrelid = '{table}'::regclass and a.attnum > 0 and not a.attisdropped
+            and a.attnotnull and not a.atthasdef and a.attidentity = ''
+            and a.attname <> all (%(columns)s)
+            and not exists (
+                select from pg_index i
+                where i.indrelid = a.attrelid and i.indisprimary
+                    and a.attnum = any (i.indkey::smallint[])
+            )
+    loop
+        execute format('alter table {table} alter column %%I drop not null', theirs);
+    end loop;
 end
 $$;
 

@@ -1,0 +1,55 @@
+"""Whether two texts of JSON are the same value, with every digit of every number.
+
+The scripts read records as JSON and wrote them again: blanks, the order of members and the way a
+character is written may differ; what they say may not.
+"""
+
+import json
+from decimal import Decimal
+from typing import Any, Protocol
+
+_DECODER = json.JSONDecoder(parse_int=Decimal, parse_float=Decimal, parse_constant=str)
+
+
+class Stated(Protocol):
+    """What two sides say of one record."""
+
+    @property
+    def timestamp(self) -> int:
+        """Milliseconds."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """The key's bytes."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """The value's bytes; None is a tombstone."""
+        ...
+
+
+def is_same_record(left: Stated, right: Stated) -> bool:
+    """Whether timestamp, key and value are the same."""
+    return (
+        left.timestamp == right.timestamp
+        and is_same_json(left.key, right.key)
+        and is_same_json(left.value, right.value)
+    )
+
+
+def is_same_json(left: bytes | None, right: bytes | None) -> bool:
+    """Whether both are the same bytes, or the same JSON value."""
+    if left == right:
+        return True
+    if left is None or right is None:
+        return False
+    try:
+        return bool(_value(left) == _value(right))
+    except (ValueError, RecursionError):  # no JSON, and other bytes
+        return False
+
+
+def _value(raw: bytes) -> Any:
+    return _DECODER.decode(raw.decode())
