@@ -12,6 +12,7 @@ from enum import StrEnum
 from bictl.records import Range
 from bictl.verify.ranges import Ranges, in_words, merged, total
 
+SHOWN = 256  # characters of a key in a sentence
 SAMPLES = 100  # ranges or keys that are listed; totals are always whole
 
 
@@ -64,7 +65,12 @@ class Sample:
         if self.ranges:
             return in_words(self.ranges)
         more = f" and {self.total - 5} more" if self.total > 5 else ""
-        return f"{', '.join(self.keys[:5])}{more}"
+        return f"{', '.join(_short(key) for key in self.keys[:5])}{more}"
+
+
+def _short(key: str) -> str:
+    """A key for a sentence: a topic's keys may be as long as its values."""
+    return key if len(key) <= SHOWN else f"{key[:SHOWN]}…"
 
 
 NOTHING = Sample()

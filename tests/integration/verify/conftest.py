@@ -7,7 +7,7 @@ shared. Tests that change the topic make a pipeline of their own.
 import json
 import secrets
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from contextlib import ExitStack, closing
 from dataclasses import dataclass, replace
 from functools import cache
 from itertools import pairwise
@@ -230,13 +230,24 @@ def pipeline(shared, healthy, new_settings) -> Iterator[Pipeline]:
     drop_database(shared, settings.postgres.dbname)
 
 
+@pytest.fixture(scope="module")
+def new_pipeline(shared, prepared, new_settings) -> Iterator[Callable[[], Pipeline]]:
+    """`new_pipeline()`: fresh names and nothing in them but the staging view."""
+    with ExitStack() as made:
+
+        def make() -> Pipeline:
+            topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
+            settings = new_settings(topic, prepared.postgres.dbname)
+            made.callback(drop_database, shared, settings.postgres.dbname)
+            return Pipeline(settings, made.enter_context(Clients(settings)))
+
+        yield make
+
+
 @pytest.fixture
-def empty_pipeline(shared, prepared, new_settings) -> Iterator[Pipeline]:
-    """Fresh names and nothing in them but the staging view; `write` fills the topic."""
-    settings = new_settings(f"cord.{secrets.token_hex(6)}.dbo.Product", prepared.postgres.dbname)
-    with Clients(settings) as clients:
-        yield Pipeline(settings, clients)
-    drop_database(shared, settings.postgres.dbname)
+def empty_pipeline(new_pipeline) -> Pipeline:
+    """A pipeline of the test's own; `write` fills its topic."""
+    return new_pipeline()
 
 
 @pytest.fixture

@@ -143,3 +143,9 @@ def test_samples_are_capped_and_totals_are_whole():
     assert (len(keys.keys), keys.total) == (100, 500)
     assert str(keys) == "0, 1, 2, 3, 4 and 495 more"
     assert not NOTHING
+
+
+def test_a_key_of_a_megabyte_does_not_fill_the_sentence():
+    sample = of_keys(["x" * 1_000_000, "7"])
+    assert str(sample) == f"{'x' * 256}…, 7"
+    assert len(sample.keys[0]) == 1_000_000
