@@ -189,7 +189,7 @@ def _is_oldest(entry: Entry, chain: Chain) -> bool:
     """Whether all that is still there was written later: a hole that was filled again is."""
     written = [batch.modified for batch in chain]
     return entry.sealed is not None and all(
-        one is not None and entry.sealed <= one for one in written
+        one is not None and entry.sealed < one for one in written
     )
 
 

@@ -115,10 +115,14 @@ class World:
 
     @property
     def may_be_empty(self) -> bool:
-        """Whether a check may have nothing to look at: an empty table, or nothing new since the
-        full verdict that a quick look stands on."""
+        """Whether a check may have nothing to look at: an empty table, nothing new since the full
+        verdict that a quick look stands on, or no object left where there were some, which O2 and
+        O3 judge."""
         shelf = self.known.get("shelf")
-        return self.table.expect_empty or (isinstance(shelf, Shelf) and bool(shelf.since))
+        if not isinstance(shelf, Shelf):
+            return self.table.expect_empty
+        none_left = bool(shelf.kept) and not shelf.batches
+        return self.table.expect_empty or bool(shelf.since) or none_left
 
     @property
     def max_lag(self) -> int:
