@@ -32,8 +32,8 @@ ROW = b'{"ID":7,"Name":"x"}'
 SPREAD = b"""{
   "schema" : %b,
   "payload": {
-    "before": null,\r
-    "op": "c"
+    "ID": 7,\r
+    "Name": "x"
   }
 }""" % SCHEMA.replace(b",", b", ")
 
@@ -92,8 +92,8 @@ HELD = {
     "the text null": Hostile(b"null"),
     "a key of the text null": Hostile(ROW, key=b"null"),
     "a key that is a number": Hostile(ROW, key=b"7"),
-    "a key of 10 kB": Hostile(ROW, key=b'{"Code":"%b"}' % text(10_000)),
-    "a key of 1 MB": Hostile(ROW, key=b'{"Code":"%b"}' % text(1_000_000)),
+    "a key of 10 kB": Hostile(ROW, key=b'{"ID":-1,"Code":"%b"}' % text(10_000)),
+    "a key of 1 MB": Hostile(ROW, key=b'{"ID":-1,"Code":"%b"}' % text(1_000_000)),
     "an array": Hostile(b"[1,2]"),
     "a text": Hostile('"ї"'.encode()),
     "false": Hostile(b"false"),
@@ -132,7 +132,8 @@ HELD = {
     "wrapped in a payload": Hostile(
         b'{"schema":%b,"payload":{"schema":{},"payload":%b}}' % (SCHEMA, ROW)
     ),
-    "wrapped nothing": Hostile(b'{"schema":null,"payload":null}'),
+    "wrapped nothing": Hostile(b'{"schema":null,"payload":null}', key=None),
     "a wrapped key over lines": Hostile(ROW, key=SPREAD),
 }
+KEYLESS = 3  # of those: an array, a number and the like name no row, so staging cannot show them
 ALL = REFUSED | HELD

@@ -3,10 +3,12 @@
 import dataclasses
 import gzip
 import hashlib
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from bictl.errors import BictlError
+from bictl.ingest import quarantine_ack, write_ack
 from bictl.records import Range
 from bictl.verify.report import State
 
@@ -212,10 +214,55 @@ def test_a_quarantined_record_is_accounted_for_and_fails_until_acknowledged(pipe
             'unsupported Unicode escape sequence', batch_file
         from moved"""
     )
+    pipeline.embed()  # the key's newest record may be another one now
     report = pipeline.verify()
     assert report.boundaries[1].tally.whole
     assert "1 × 22P05" in found(report, "B6").message
-    assert report.exit_code == 1
+    assert (report.exit_code, report.complete) == (1, False)
+
+    day = datetime.now(UTC).date()
+    ack = quarantine_ack("22P05", expires=day, reason="known to the vendor", person="ann")
+    assert write_ack(pipeline.objects, pipeline.table.prefix, ack)
+    report = pipeline.verify()
+    assert report.complete, report.headline
+    assert "1 of them in quarantine and not in bronze" in report.headline
+    assert "known to the vendor" in found(report, "B6").message
+    report = pipeline.verify(now=datetime.now(UTC) + timedelta(days=1))
+    assert (report.exit_code, report.complete) == (1, False)
+    assert report.acknowledged[0].endswith("known to the vendor (expired)")
+
+
+def overlapping(pipeline, change):
+    """The first batch once more under a key that begins within it, its records changed."""
+    key = pipeline.batches()[0]
+    body, _ = pipeline.objects.get(key)
+    manifest = pipeline.manifest(key)
+    lines = gzip.decompress(body).splitlines(keepends=True)[5:]
+    forged = gzip.compress(change(b"".join(lines)), mtime=0)
+    other = dataclasses.replace(
+        manifest,
+        first=5,
+        records=len(lines),
+        tombstones=sum(b'"value":null' in line for line in lines),
+        sha256=hashlib.sha256(forged).hexdigest(),
+    )
+    pipeline.put(other.name.key(pipeline.table.prefix), forged, other.to_metadata())
+
+
+def test_the_same_records_in_two_objects_are_a_warning(pipeline):
+    overlapping(pipeline, lambda lines: lines)
+    report = pipeline.verify()
+    assert states(report) == {"O5": State.WARN}
+    assert "15 records are the same in both" in found(report, "O5").message
+    assert report.complete, report.headline
+
+
+def test_other_records_at_the_same_offsets_are_a_conflict_by_their_objects_alone(pipeline):
+    overlapping(pipeline, lambda lines: lines.replace(b"2.4.0.Final", b"2.4.1.Final", 1))
+    report = pipeline.verify()
+    assert found(report, "O5").state is State.FAIL
+    assert found(report, "O5").extra.ranges == (Range(0, 5, 6),)
+    assert report.exit_code == 6
 
 
 # The ledger --------------------------------------------------------------------------------------
