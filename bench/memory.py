@@ -13,7 +13,7 @@ from common import machine, run, services, versions
 from history import PRODUCTS, publish
 from verify import VECTORS
 
-EMBED = 2_000  # rows that the model really reads
+EMBED = 500  # rows that the model really reads
 FAR = "0:999999999999"
 STAGES = {
     "ingest": ("ingest",),
