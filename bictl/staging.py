@@ -5,6 +5,7 @@ neither the project nor bronze has changed since the tests passed, there is noth
 """
 
 import json
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
     from bictl.clients.dbt import Dbt
     from bictl.clients.dbt_report import Node, OnNode
     from bictl.settings import Table
+
+
+# Postgres's words about a view that cannot be replaced in place
+_REFUSED = re.compile(r"cannot (drop columns from view|change (name|data type) of view column)")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,7 +120,7 @@ def _build(
         )
         failed = [node for node in nodes if node.state in {"fail", "skipped"}]
         if failed and not stop():
-            raise _failure(failed)
+            raise _kept(dbt, database, failed) or _failure(failed)
     except StageFailed:
         database.value("select 1")  # Unreachable: a database that is gone is not the model's fault
         raise
@@ -156,6 +161,24 @@ def _failure(failed: "list[Node]") -> StageFailed:
     also = f"; also failed or skipped: {', '.join(others)}" if others else ""
     where = f"its SQL is in {first.file}" if first.file else "bictl transform -v"
     return StageFailed(f"dbt {first.kind} {first.name}: {first.message}{also}", hint=where)
+
+
+def _kept(dbt: "Dbt", database: "Database", failed: "list[Node]") -> StageFailed | None:
+    """The failure where a view of another shape stands, and somebody's views read it."""
+    for node in failed:
+        if node.kind == "model" and _REFUSED.search(node.message):
+            values = {"view": f"{dbt.view_schema}.{node.name}"}
+            readers = [
+                str(name) for (name,) in database.rows(assets.sql("staging/view_readers"), values)
+            ]
+            if readers:
+                return StageFailed(
+                    f"{values['view']} has other columns now, and others read it:"
+                    f" {', '.join(readers)} ({node.message})",
+                    hint="nothing was dropped: keep their definitions (select pg_get_viewdef(…)),"
+                    " drop them, then bictl transform, and create them again",
+                )
+    return None
 
 
 def fingerprint(dbt: "Dbt", database: "Database", table: "Table") -> dict[str, Any]:

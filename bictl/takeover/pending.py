@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, TypeVar
 from bictl import assets
 from bictl.bronze.old_table import is_old
 from bictl.errors import UsageError
+from bictl.ingest.old_objects import old_objects, untaken
 from bictl.records import LEGACY
 from bictl.takeover.decide import Choice, Decision, decide, keep, read_decision
 from bictl.takeover.lines import OldRecord, milliseconds
-from bictl.takeover.shelf import old_objects, untaken
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database

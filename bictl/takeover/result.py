@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bictl.ingest.old_objects import BadLine, Note, in_words
 from bictl.takeover.seal import Different
-from bictl.takeover.shelf import BadLine, Note, in_words
 
 _KEPT = 100  # bad lines and differences that are named
 

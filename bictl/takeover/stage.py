@@ -13,6 +13,7 @@ from bictl import assets
 from bictl.bronze.prepare import instant
 from bictl.ingest.frontier import Generation
 from bictl.ingest.frontier_object import read_kept
+from bictl.ingest.old_objects import BadLine, Note, write_note
 from bictl.ingest.places import known_places
 from bictl.ingest.seal import Sealer
 from bictl.records import OnProgress, Progress, Range, Stop, Topic, never_stop, no_progress
@@ -23,7 +24,6 @@ from bictl.takeover.pending import Pending
 from bictl.takeover.result import TakeoverResult
 from bictl.takeover.same import is_same_record
 from bictl.takeover.seal import Coverage, Different, Sealing
-from bictl.takeover.shelf import BadLine, Note, write_note
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database

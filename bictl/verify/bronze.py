@@ -55,6 +55,8 @@ class Bronze:
     rejected: tuple[Rejected, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     other_topics: Mapping[str, int] = field(default_factory=dict)
+    is_others: bool = False  # a table that other scripts made, which is not taken over
+    old: Mapping[Place, Ranges] = field(default_factory=dict)  # of theirs, in no object perhaps
 
     @property
     def files(self) -> dict[str, int]:
@@ -80,6 +82,7 @@ class Comparison:
     pruned: int  # of the accounted ones
     holes: Ranges  # missing inside what was loaded, or claimed to be
     extra: Ranges
+    old: Ranges = ()  # in no object because they are not taken over yet
 
     @property
     def missing(self) -> Ranges:
@@ -112,6 +115,7 @@ def compare(
     waiting: list[Batch] = []
     holes: list[Range] = []
     extra: list[Range] = []
+    old: list[Range] = []
     for place, chain in shelf.chains.items():
         there = bronze.at(place)
         absent = [batch for batch in chain if _absent(batch, there) and batch.key not in loaded]
@@ -120,7 +124,9 @@ def compare(
         waiting += young
         holes += subtract(subtract(held_by(chain), there), ranges_of(absent))
     for place, there in bronze.held.items():
-        extra += expired.without(place, subtract(there, held_by(later.chains.get(place, ()))))
+        alone = expired.without(place, subtract(there, held_by(later.chains.get(place, ()))))
+        extra += subtract(alone, bronze.old.get(place, ()))
+        old += common(alone, bronze.old.get(place, ()))
     held = {place: held_by(chain) for place, chain in shelf.chains.items()}
     expected = sum(total(ranges) for ranges in held.values())
     accounted = sum(total(common(ranges, bronze.at(place))) for place, ranges in held.items())
@@ -136,6 +142,7 @@ def compare(
         pruned=pruned,
         holes=merged(holes),
         extra=merged(extra),
+        old=merged(old),
     )
 
 
@@ -194,9 +201,18 @@ def holes(found: Comparison, *, table: "Table") -> Finding:
     )
 
 
-def surplus(found: Comparison, bronze: Bronze) -> Finding:
+def surplus(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
     """B7: bronze holds no record that no sound object holds."""
     evaluated = max(bronze.rows, found.expected)
+    if found.old and not found.extra:
+        return Finding(
+            state=State.WARN,
+            evaluated=evaluated,
+            extra=of_ranges(found.old),
+            message=f"{in_words(found.old)} ({total(found.old)} rows) of other scripts are in no"
+            " object yet",
+            hint=f"bictl load-bronze --table {table.name}",
+        )
     if not found.extra:
         return passed(evaluated)
     sample = of_ranges(found.extra)
@@ -242,6 +258,13 @@ def constraint(bronze: Bronze, *, table: "Table") -> Finding:
     """B4: the unique index that keeps a record from being loaded twice works."""
     if KEY_COLUMNS in bronze.unique:
         return passed(1)
+    if bronze.is_others:
+        return Finding(
+            state=State.FAIL,
+            evaluated=1,
+            message=f"{table.bronze} was made by other scripts and is not taken over yet",
+            hint="bictl migrate",
+        )
     if not bronze.exists:
         return Finding(
             state=State.FAIL,

@@ -16,6 +16,7 @@ from bictl.verify import (
     objects,
     replaced,
     staging,
+    taken,
     vectors,
 )
 from bictl.verify.frame import Crossing, Definition
@@ -164,7 +165,7 @@ CHECKS: tuple[Definition, ...] = (
         "O3",
         "every loaded object is still there",
         KAFKA_TO_OBJECTS,
-        lambda w: objects.vanished(w.later_shelf, w.ledger, w.bronze.files, w.expired),
+        lambda w: objects.vanished(w.later_shelf, w.ledger, w.loaded_from, w.expired),
         kind=_LOSS,
         grows="with objects",
     ),
@@ -199,6 +200,14 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: objects.frontier_objects(w.shelf, table=w.table),
         level=_QUICK,
+    ),
+    Definition(
+        "O8",
+        "what other scripts left is taken over",
+        KAFKA_TO_OBJECTS,
+        lambda w: taken.taken_over(w.taken, table=w.table),
+        level=_QUICK,
+        grows="with old objects",
     ),
     Definition(
         "B1",
@@ -250,7 +259,7 @@ CHECKS: tuple[Definition, ...] = (
         "B7",
         "bronze holds nothing that no object holds",
         OBJECTS_TO_BRONZE,
-        lambda w: bronze.surplus(w.comparison, w.bronze),
+        lambda w: bronze.surplus(w.comparison, w.bronze, table=w.table),
         level=_QUICK,
         grows="with records",
     ),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bictl import wire
 from bictl.errors import NotFound
-from bictl.records import BatchName, Manifest, parse_batch_key
+from bictl.records import BatchName, Manifest, is_old_batch, parse_batch_key
 from bictl.verify.ranges import Ranges, from_offsets, total
 from bictl.verify.shelf import Batch
 
@@ -23,10 +23,12 @@ _HEAD = re.compile(rb'\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),"time
 
 @dataclass(frozen=True, kw_only=True)
 class Listing:
-    """What stands under a prefix: batches by their keys, and everything else."""
+    """What stands under a prefix: batches by their keys, objects of the scripts that were here
+    before, and everything else."""
 
     named: tuple[tuple["ObjectInfo", BatchName], ...]
     foreign: tuple[str, ...]
+    old: tuple["ObjectInfo", ...] = ()
 
     def newest(self) -> list[tuple["ObjectInfo", BatchName]]:
         """The last batch of each generation's partition."""
@@ -36,14 +38,16 @@ class Listing:
 
 def list_objects(objects: "ObjectStore", prefix: str, *, other: Container[str] = ()) -> Listing:
     """Everything under the prefix; `other` are keys that bictl itself wrote beside the batches."""
-    named, foreign = [], []
+    named, foreign, old = [], [], []
     for info in objects.list(prefix):
         name = parse_batch_key(prefix, info.key)
         if name is not None:
             named.append((info, name))
+        elif is_old_batch(prefix, info.key):
+            old.append(info)
         elif info.key not in other:
             foreign.append(info.key)
-    return Listing(named=tuple(named), foreign=tuple(foreign))
+    return Listing(named=tuple(named), foreign=tuple(foreign), old=tuple(old))
 
 
 def read_batches(

@@ -6,7 +6,7 @@ Everything here is a pure function of the cut and the shelf; `cut.py` acquires t
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
-from bictl.records import Range
+from bictl.records import LEGACY, Range
 from bictl.verify.cut import Anchor, Cut, Part
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, Tally, of_ranges, passed
@@ -217,11 +217,13 @@ def tally(
     told: "Callable[[], Expired]",
     max_lag: int,
 ) -> Tally:
-    """Records of the topic, and those that sound objects hold, or held until they expired.
+    """Records of the topic, and those that sound objects hold, or held until they expired. Legacy
+    is no life of the topic: it counts on neither side.
 
     Where an object is gone `expired` has to say why, else it is counted as far as it was `told`.
     """
-    held = sum(batch.records for batch in shelf.batches if batch.sound) - _held_twice(shelf)
+    sound = sum(batch.records for batch in shelf.batches if batch.sound)
+    held = sound - shelf.legacy_records - _held_twice(shelf)
     gaps = {place: found for place in shelf.places if (found := unclaimed(shelf, place))}
     for gap in below(cut, shelf):
         place = (cut.generation, gap.partition)
@@ -246,6 +248,8 @@ def _held_twice(shelf: Shelf) -> int:
     """Records that overlapping batches hold more than once."""
     twice = 0
     for place, chain in shelf.chains.items():
+        if place[0] == LEGACY:
+            continue
         known = [batch for batch in chain if batch.sound and batch.held is not None]
         apart = sum(batch.records for batch in known)
         twice += apart - total(shelf.held(place))

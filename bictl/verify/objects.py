@@ -34,7 +34,7 @@ class Entry:
 
 def foreign(shelf: Shelf) -> Finding:
     """O1: every key under the prefix is one of bictl's own."""
-    evaluated = len(shelf.batches) + len(shelf.foreign)
+    evaluated = len(shelf.batches) + len(shelf.old) + len(shelf.foreign)
     if not shelf.foreign:
         return passed(evaluated)
     return Finding(

@@ -40,6 +40,7 @@ def read_bronze(database: "Database", table: "Table", since: Mapping[Place, int]
         rejected=_rejected(database, table),
         unique=_unique(database, table),
         other_topics=_other_topics(database, table),
+        old=_old(database, table) if read_takeover(database, table) else {},
     )
 
 
@@ -66,7 +67,23 @@ def _bronze_since(database: "Database", table: "Table", since: Mapping[Place, in
         doubled=_places(twice),
         rejected=_rejected(database, table),
         unique=_unique(database, table),
+        old=_old(database, table) if read_takeover(database, table) else {},
     )
+
+
+def read_takeover(database: "Database", table: "Table") -> bool | None:
+    """Whether rows of other scripts may be in no object; None where the table is bictl's own."""
+    if not columns(database, "bictl.takeover"):
+        return None
+    query = "select sealed_at is null from bictl.takeover where bronze_table = %s"
+    found = database.value(query, [table.bronze])
+    return None if found is None else bool(found)
+
+
+def _old(database: "Database", table: "Table") -> dict[Place, Ranges]:
+    query = database.named("verify/old_rows", bronze=table.bronze)
+    values = {"topic": table.topic, "ours": f"{table.prefix}generation="}
+    return _places(database.rows(query, values))
 
 
 def read_pruned(database: "Database", table: "Table") -> dict[Place, Ranges]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from bictl.records import OnProgress, Progress, Range, Stop, never_stop, no_progress
+from bictl.records import LEGACY, OnProgress, Progress, Range, Stop, never_stop, no_progress
 from bictl.verify import frame
 from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
@@ -83,7 +83,7 @@ def verify(
             seconds=time.monotonic() - started,
             cut=world.known["cut"].words if "cut" in world.known else (),
             scope=tuple(_scope(boundaries)),
-            unverified=_unverified(table, level, select or exclude),
+            unverified=_unverified(table, level, select or exclude, world),
             boundaries=tuple(boundaries),
             checks=tuple(checks),
             acknowledged=tuple(item.said for item in world.shelf.acked)
@@ -114,7 +114,9 @@ def _scope(boundaries: Sequence[Boundary]) -> list[str]:
     return [*names, *[item.downstream.lower() for item in boundaries[-1:]]]
 
 
-def _unverified(table: "Table", level: str, partial: Sequence[str]) -> tuple[str, ...]:
+def _unverified(
+    table: "Table", level: str, partial: Sequence[str], world: World
+) -> tuple[str, ...]:
     """What is out of this run's scope, named in the headline."""
     left = [SOURCE]
     if level == "quick":
@@ -123,6 +125,9 @@ def _unverified(table: "Table", level: str, partial: Sequence[str]) -> tuple[str
         left += [VECTORS]
     if partial:
         left += ["the checks that were not selected"]
+    shelf = world.known.get("shelf")
+    if shelf is not None and (count := shelf.legacy_records):
+        left += [f"what the old topic held beside {count} records of generation {LEGACY}"]
     return tuple(left)
 
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from bictl.records import BatchName, Manifest, Range
+from bictl.records import LEGACY, BatchName, Manifest, Range
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 
 if TYPE_CHECKING:
+    from bictl.clients.objects import ObjectInfo
     from bictl.ingest.frontier_object import FrontierObject
 
 
@@ -89,6 +90,7 @@ class Shelf:
 
     batches: tuple[Batch, ...] = ()
     foreign: tuple[str, ...] = ()
+    old: "tuple[ObjectInfo, ...]" = ()  # of the scripts that were here before
     acked: tuple[Acked, ...] = ()
     since: dict[Place, int] = field(default_factory=dict)
     kept: "Mapping[Place, FrontierObject]" = field(default_factory=dict)
@@ -116,8 +118,8 @@ class Shelf:
         numbers = {place[0]: one.newest.generation_no for place, one in self.kept.items()}
         for batch in self.batches:
             if batch.manifest is not None and batch.manifest.name == batch.name:
-                name = batch.name.generation
-                numbers[name] = max(batch.manifest.generation_no, numbers.get(name, 0))
+                name, number = batch.name.generation, batch.manifest.generation_no
+                numbers[name] = max(number, numbers.get(name, number))
         return tuple(sorted((number, name) for name, number in numbers.items()))
 
     def frontier(self, place: Place) -> int | None:
@@ -153,6 +155,11 @@ class Shelf:
         )
 
     @property
+    def legacy_records(self) -> int:
+        """Records that were taken over and are of no life of the topic that is known."""
+        return sum(batch.records for batch in self.batches if batch.name.generation == LEGACY)
+
+    @property
     def sparse(self) -> bool:
         """Whether any batch has gaps: then offsets are only an upper bound of records."""
         return any(
@@ -168,11 +175,14 @@ def end_of(batch: Batch) -> int:
 
 
 def unclaimed(shelf: Shelf, place: Place) -> Ranges:
-    """Offsets between baseline and frontier that no sound batch answers for, acks taken out."""
+    """Offsets between baseline and frontier that no sound batch answers for, acks taken out.
+
+    What legacy held beside its batches nobody can know.
+    """
     first, frontier = shelf.baseline(place), shelf.frontier(place)
-    if first is None or frontier is None:
-        return ()
     generation, partition = place
+    if first is None or frontier is None or generation == LEGACY:
+        return ()
     return subtract(
         subtract([Range(partition, first, frontier)], shelf.claimed(place)),
         shelf.acked_ranges(generation),

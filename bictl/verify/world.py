@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
 from bictl.errors import AccessDenied, BictlError, SchemaMismatch, StageFailed
-from bictl.records import Topic
+from bictl.records import Topic, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
 from bictl.verify import read_bronze, read_contents, read_rows
@@ -28,6 +28,7 @@ from bictl.verify.relations import columns
 from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.staging import Keys, Shape, Values
+from bictl.verify.taken import Taken
 from bictl.verify.vectors import Coverage, Index, Vectors
 
 if TYPE_CHECKING:
@@ -203,6 +204,7 @@ class World:
         return Shelf(
             batches=self._read(wanted, level=self.level),
             foreign=listing.foreign,
+            old=listing.old,
             acked=self._standing_acks(),
             since=since,
             kept=self.kept.found,
@@ -265,10 +267,16 @@ class World:
         return not columns(self.database, "bictl.object_ledger")
 
     @once
+    def is_others(self) -> bool:
+        """Whether the bronze table is one that other scripts made, as they made it."""
+        names = columns(self.database, self.table.bronze)
+        return "kafka_offset" in names and "generation" not in names
+
+    @once
     def bronze(self) -> Bronze:
         """Bronze and the quarantine."""
-        if self.is_new:
-            return Bronze(exists=False)
+        if self.is_new or self.is_others:
+            return Bronze(exists=False, is_others=self.is_others)
         since = self.shelf.since
         starts = {**dict.fromkeys(self.shelf.places, 0), **since} if since else since
         return self._in_snapshot(read_bronze.read_bronze, self.table, starts)
@@ -323,6 +331,48 @@ class World:
             return self.expired
         except BictlError:
             return Expired()
+
+    @once
+    def takeover_waits(self) -> bool | None:
+        """Whether rows that other scripts had loaded may be in no object yet; None where the bronze
+        table is bictl's own."""
+        if self.is_new:
+            return None
+        return self._in_snapshot(read_bronze.read_takeover, self.table)
+
+    @property
+    def loaded_from(self) -> dict[str, int]:
+        """Rows by the object they name. What scripts wrote there may be the name of any file."""
+        files = self.bronze.files
+        if self.takeover_waits is None:
+            return files
+        prefix = self.table.prefix
+        return {key: rows for key, rows in files.items() if parse_batch_key(prefix, key)}
+
+    @once
+    def taken(self) -> Taken:
+        """What other scripts left, and what became of it."""
+        from bictl.ingest.old_objects import read_notes, untaken
+
+        old, prefix = self.shelf.old, self.table.prefix
+        waiting = untaken(self._objects, prefix, old)
+        notes = read_notes(self._objects, prefix) if old and self.level != "quick" else {}
+        try:
+            rows_wait = bool(self.takeover_waits)
+        except BictlError:  # what cannot be read is unknown elsewhere
+            rows_wait = False
+        return Taken(
+            old=tuple(info.key for info in old),
+            waiting=tuple(info.key for info in waiting),
+            rows_wait=rows_wait,
+            bad=tuple(
+                (note.object, note.bad_lines, line)
+                for info in old
+                if (note := notes.get((info.key, info.etag))) and note.bad_lines
+                for line in note.bad[:1]
+            ),
+            legacy=self.shelf.legacy_records,
+        )
 
     @once
     def comparison(self) -> Comparison:

@@ -6,6 +6,7 @@ batches; an object of that name with other content has none, and is taken over a
 
 import json
 from collections.abc import Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 FORMAT = "bictl.taken-over/1"
 _KEPT = 100  # bad lines that a note names
+_THREADS = 16  # GETs at once
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +74,10 @@ def write_note(objects: "ObjectStore", prefix: str, note: Note) -> None:
 
 def read_notes(objects: "ObjectStore", prefix: str) -> dict[tuple[str, str], Note]:
     """All notes by object and etag; what is none of ours is left out."""
-    parsed = (_parse(objects.get(info.key)[0]) for info in objects.list(_folder(prefix)))
-    return {(note.object, note.etag): note for note in parsed if note is not None}
+    keys = [info.key for info in objects.list(_folder(prefix))]
+    with ThreadPoolExecutor(_THREADS) as pool:
+        parsed = pool.map(lambda key: _parse(objects.get(key)[0]), keys)
+        return {(note.object, note.etag): note for note in parsed if note is not None}
 
 
 def _folder(prefix: str) -> str:

@@ -1,0 +1,57 @@
+"""What other scripts left under the prefix and in bronze: whether all of it is taken over."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from bictl.records import LEGACY
+from bictl.verify.report import Finding, State, of_keys, passed
+
+if TYPE_CHECKING:
+    from bictl.ingest.old_objects import BadLine
+    from bictl.settings import Table
+
+
+@dataclass(frozen=True, kw_only=True)
+class Taken:
+    """Old objects, those of them that wait, and whether old rows do. `bad` has an object, how many
+    of its lines are no records, and the first of them; `legacy` counts records."""
+
+    old: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    rows_wait: bool = False
+    bad: "tuple[tuple[str, int, BadLine], ...]" = ()
+    legacy: int = 0
+
+
+def taken_over(found: Taken, *, table: "Table") -> Finding:
+    """O8: each old object and row is in a sealed batch, and each line of theirs was a record."""
+    evaluated = len(found.old) + bool(found.legacy) or 1
+    if found.waiting or found.rows_wait:
+        said = [f"{len(found.waiting)} old objects"] if found.waiting else []
+        said += [f"rows of {table.bronze}"] if found.rows_wait else []
+        return Finding(
+            state=State.WARN,
+            evaluated=evaluated,
+            extra=of_keys(found.waiting),
+            message=f"{' and '.join(said)} are not taken over yet",
+            hint=f"bictl load-bronze --table {table.name}",
+        )
+    if found.bad:
+        count = sum(lines for _, lines, _ in found.bad)
+        key, _, line = found.bad[0]
+        return Finding(
+            state=State.WARN,
+            evaluated=evaluated,
+            extra=of_keys([key for key, _, _ in found.bad], count),
+            message=f"{count} lines of old objects are no records: {key} line {line.line}:"
+            f" {line.reason}",
+            hint="they stay where they are; what Kafka still has of them: bictl ingest"
+            f" --table {table.name} --fill",
+        )
+    said = [f"{len(found.old)} old objects taken over"] if found.old else []
+    if found.legacy:
+        said.append(
+            f"{found.legacy} records of generation {LEGACY}: what that topic held beside them"
+            " is unknown"
+        )
+    return passed(evaluated, "; ".join(said))
