@@ -79,7 +79,7 @@ def test_a_lost_row_and_an_extra_one_do_not_cancel_out():
     assert found.accounted == 29
     assert bronze.holes(found, table=TABLE).missing.ranges == (Range(0, 5, 6),)
     rows = Bronze(rows=30)
-    assert bronze.surplus(found, rows).extra.ranges == (Range(0, 99, 100),)
+    assert bronze.surplus(found, rows, table=TABLE).extra.ranges == (Range(0, 99, 100),)
     assert not bronze.tally(found).balanced
 
 
