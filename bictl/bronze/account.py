@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo
 
 _SHOWN = 5  # names in a message
+_KEPT = "kept in bronze and in no object, which expired or was lost (bictl verify tells which)"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +62,7 @@ class LoadResult:
             *self.remarks,
             *(f"{key} had been loaded with other content; loaded again" for key in self.changed),
             *([f"not batches, ignored: {_some(self.foreign)}"] if self.foreign else []),
-            *([f"in bronze, but in no object: {_some(self.orphans)}"] if self.orphans else []),
+            *([f"{_KEPT}: {_some(self.orphans)}"] if self.orphans else []),
         ]
 
     @property

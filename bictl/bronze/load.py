@@ -16,6 +16,7 @@ from bictl.records import (
     Manifest,
     OnProgress,
     Progress,
+    Range,
     Stop,
     is_old_batch,
     never_stop,
@@ -49,7 +50,7 @@ def load(
     BatchConflict when an offset came twice with different content, else StageFailed when an object
     was damaged: what did load stays loaded, and running again is safe.
     """
-    listed, foreign = _list(objects, table, only)
+    listed, foreign = _list(objects, database, table, only)
     known = set() if replay else _known(database, table)
     todo = [info for info in listed if (info.key, info.etag) not in known]
     loader = _Loader(objects, database, table=table, run=run, replay=replay)
@@ -70,7 +71,11 @@ def load(
 def unloaded(objects: "ObjectStore", database: "Database", *, table: "Table") -> "list[ObjectInfo]":
     """The listed batches that the ledger does not know with this content; reads only."""
     known = _known(database, table)
-    return [info for info in _list(objects, table, None)[0] if (info.key, info.etag) not in known]
+    return [
+        info
+        for info in _list(objects, database, table, None)[0]
+        if (info.key, info.etag) not in known
+    ]
 
 
 class _Loader:
@@ -156,11 +161,11 @@ def _once_more(do: Callable[[], _Answer]) -> _Answer:
 
 
 def _list(
-    objects: "ObjectStore", table: "Table", only: str | None
+    objects: "ObjectStore", database: "Database", table: "Table", only: str | None
 ) -> "tuple[list[ObjectInfo], list[str]]":
     """The batches under the table's prefix, and the keys there that are none."""
     if only is not None:
-        return [objects.head(only)[0]], []
+        return [_head(objects, database, only)], []
     found: tuple[list[ObjectInfo], list[str]] = ([], [])
     for info in objects.list(table.prefix):
         if is_batch(table.prefix, info.key):
@@ -170,6 +175,24 @@ def _list(
         ):
             found[1].append(info.key)
     return found
+
+
+def _head(objects: "ObjectStore", database: "Database", key: str) -> "ObjectInfo":
+    """The object of that name; where it is gone and was loaded, NotFound says what it held."""
+    try:
+        return objects.head(key)[0]
+    except NotFound:
+        loaded = database.rows(assets.sql("bronze/loaded_from"), [key])
+        if not loaded:
+            raise
+        partition, first, after, records, at = loaded[0]
+        raise NotFound(
+            "object",
+            key,
+            where=f"any more: it held {Range(partition, first, after)}, {records} records, which"
+            f" were loaded at {at:%Y-%m-%d %H:%M} UTC and stay in bronze",
+            hint="bictl verify tells whether a lifecycle rule took it or it was lost",
+        ) from None
 
 
 def _known(database: "Database", table: "Table") -> set[tuple[str, str]]:

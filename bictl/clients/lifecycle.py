@@ -21,11 +21,14 @@ class Expiry:
     above: int = -1
     below: int | None = None
 
-    def covers(self, key: str, size: int | None = None) -> bool:
-        """Whether it deletes that object one day; without a size, whether it deletes any there."""
-        if not key.startswith(self.prefix):
-            return False
-        return size is None or (self.above < size and (self.below is None or size < self.below))
+    def covers(self, key: str, size: int) -> bool:
+        """Whether it deletes an object of that name and size one day."""
+        within = self.above < size and (self.below is None or size < self.below)
+        return within and key.startswith(self.prefix)
+
+    def touches(self, prefix: str) -> bool:
+        """Whether it deletes any object under the prefix."""
+        return prefix.startswith(self.prefix) or self.prefix.startswith(prefix)
 
     def age(self, now: datetime) -> int | None:
         """After how many days it deletes; None while its date has not come."""

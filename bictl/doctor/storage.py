@@ -4,16 +4,19 @@ import threading
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from bictl.doctor.clock import skew
 from bictl.doctor.probe import Answer, Probe
-from bictl.errors import BictlError
+from bictl.errors import AccessDenied, BictlError, StageFailed
+from bictl.records import state_prefix
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
     from bictl.clients.objects import ObjectStore
+    from bictl.settings import Table
 
 RACERS = 8
 
@@ -27,6 +30,8 @@ def objects(clients: "Clients") -> Generator[Probe, None, None]:
     key = f"{next(iter(clients.settings.tables.values())).prefix}doctor/{uuid4()}"
     yield Probe("bucket", lambda: _bucket(store), door=True)
     yield Probe("clock", lambda: skew(store.clock, resolution=1.0))
+    for table in clients.settings.tables.values():
+        yield Probe(f"expiry of {table.prefix}", partial(expiry, store, table))
     try:
         yield Probe("conditional PUT", lambda: _race(store, key))
         yield Probe("probe object", lambda: _remove(store, key))
@@ -41,6 +46,30 @@ def _bucket(store: "ObjectStore") -> Answer:
         hint = "use an https endpoint_url"
         return Answer("warn", f"{store.bucket}; objects travel unencrypted", hint)
     return Answer("ok", store.bucket)
+
+
+def expiry(store: "ObjectStore", table: "Table") -> Answer:
+    """What deletes the table's raw objects after some days, and whether it spares bictl's own."""
+    kept, declared = state_prefix(table.prefix), table.expire_after_days
+    said = [f"expire_after_days = {declared} in the configuration"] if declared else []
+    try:
+        rules = store.expiries()
+    except (AccessDenied, StageFailed) as error:
+        text = f"{', '.join(said) or 'not known'}; {error.message}"
+        hint = f"where a rule deletes raw objects: expire_after_days in [tables.{table.name}]"
+        return Answer("ok" if declared else "skipped", text, None if declared else hint)
+    wide = [rule for rule in rules if rule.touches(kept)]
+    if wide:
+        return Answer(
+            "warn",
+            f"{wide[0].words} covers {kept} too: it deletes the frontier objects and the"
+            " acknowledgements, so that a quiet partition loses its frontier and what a person"
+            " accepted as lost is missed again",
+            f"limit the rule to {table.prefix}; every rule has to leave out {kept}",
+        )
+    said += [rule.words for rule in rules if rule.touches(table.prefix)]
+    text = f"{', '.join(said)}; {kept} is kept" if said else "no rule deletes raw objects"
+    return Answer("ok", text)
 
 
 def _race(store: "ObjectStore", key: str) -> Answer:

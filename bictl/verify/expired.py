@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class Rule(Protocol):
     """A lifecycle rule, as the client reads it."""
 
-    def covers(self, key: str, size: int | None = None) -> bool:
+    def covers(self, key: str, size: int) -> bool:
         """Whether it deletes that object one day."""
         ...
 
@@ -44,7 +44,7 @@ class Declared:
     table: str
     days: int
 
-    def covers(self, key: str, size: int | None = None) -> bool:
+    def covers(self, key: str, size: int) -> bool:
         """Every object of the table."""
         return True
 

@@ -309,7 +309,7 @@ class World:
         """What may expire the table's objects: the bucket's rules, and the configuration's word."""
         said = expiring.declared(self.table)
         try:
-            found = [rule for rule in self._objects.expiries() if rule.covers(self.table.prefix)]
+            found = self._objects.expiries()
         except (AccessDenied, StageFailed) as error:
             return Rules(rules=said, unread=error.message)
         return Rules(rules=(*said, *found))
