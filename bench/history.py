@@ -19,10 +19,15 @@ WEEK = 7 * 86_400_000  # milliseconds
 _ROUND = 50_000  # changes that are in memory at a time
 
 
-def publish(settings: Settings, topic: str, records: int, *, shape: str = "wrapped") -> None:
-    """Fills the topic in a process of its own: a child's peak memory begins with its parent's."""
+def publish(
+    settings: Settings, topic: str, records: int, *, shape: str = "wrapped", broken: int = 0
+) -> None:
+    """Fills the topic in a process of its own: a child's peak memory begins with its parent's.
+
+    One record in `broken` is no JSON.
+    """
     process = multiprocessing.get_context("spawn").Process(
-        target=_publish, args=(settings, topic, records, shape)
+        target=_publish, args=(settings, topic, records, shape, broken)
     )
     process.start()
     process.join()
@@ -50,7 +55,7 @@ def plain(raw: bytes | None) -> bytes | None:
     return raw[raw.index(b',"payload":') + len(b',"payload":') : -1]
 
 
-def _publish(settings: Settings, topic: str, records: int, shape: str) -> None:
+def _publish(settings: Settings, topic: str, records: int, shape: str, broken: int) -> None:
     from kafka import KafkaProducer
     from kafka.admin import KafkaAdminClient
 
@@ -64,11 +69,14 @@ def _publish(settings: Settings, topic: str, records: int, shape: str) -> None:
             bootstrap_servers=servers, linger_ms=50, batch_size=4 << 20, max_request_size=64 << 20
         )
     ) as producer:
-        for event in history(topic, records):
+        for number, event in enumerate(history(topic, records), 1):
+            value = event.value and opened(event.value)
+            if broken and value and number % broken == 0:
+                value = value[:-1]
             producer.send(
                 topic,
                 key=opened(event.key),
-                value=None if event.value is None else opened(event.value),
+                value=value,
                 headers=event.headers,
                 timestamp_ms=event.timestamp,
             )

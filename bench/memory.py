@@ -76,13 +76,19 @@ def embed_the_rest(settings: "Settings") -> None:  # noqa: F821
 
 def _made_up(settings: "Settings") -> None:  # noqa: F821
     from bictl.clients import Clients
-    from bictl.embeddings.layout import TEXT_RULE
 
     with Clients(settings) as clients:
-        model = clients.database.value(
-            "select model from analytics_features.product_embeddings limit 1"
-        )
-        clients.database.execute(f"{VECTORS} on conflict do nothing", [TEXT_RULE, model])
+        make_up_vectors(clients)
+
+
+def make_up_vectors(clients: "Clients") -> None:  # noqa: F821
+    """A vector for every row that has none, of the model of those that have one."""
+    from bictl.embeddings.layout import TEXT_RULE
+
+    model = clients.database.value(
+        "select model from analytics_features.product_embeddings limit 1"
+    )
+    clients.database.execute(f"{VECTORS} on conflict do nothing", [TEXT_RULE, model])
 
 
 if __name__ == "__main__":

@@ -9,6 +9,8 @@ import sys
 import pytest
 from test_verify_command import OLD, plain
 
+from bictl.ops.locks import stage_lock
+
 COUNT, KEYS = 60, 12
 
 
@@ -42,6 +44,12 @@ def test_without_a_full_verdict_nothing_is_pruned(settings, produce, cli, client
     assert "error: no full verdict on product was ever complete" in done.stderr
     assert "hint: bictl verify --table product" in done.stderr
     assert clients.database.value("select count(*) from bronze.product_cdc") == COUNT
+
+    other = clients.new_database(application="bictl prune product")
+    with stage_lock(other, "prune", "product", wait=0, command="prune product"):
+        held = cli("prune", "--before", "1d", "--yes")
+    assert held.exit_code == 5
+    assert "another run holds the lock of prune of table product" in held.stderr
 
 
 def test_from_a_dry_run_to_a_verdict_on_what_is_left(whole, cli, clients):

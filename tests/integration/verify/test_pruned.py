@@ -1,13 +1,22 @@
 """verify and prune: what prune recorded is counted, and can hide nothing."""
 
 import uuid
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from batches import numbered, seal
 
-from bictl.bronze import Verified, Wish, load, prune
+from bictl.bronze import Verified, Wish, load, migrate, prune
+from bictl.errors import StageFailed
+from bictl.records import Range
+from bictl.verify.inspect import list_objects, read_batches
 from bictl.verify.present import as_document
+from bictl.verify.read_bronze import read_pruned
+from bictl.verify.read_replaced import read_replaced
+from bictl.verify.replaced import Replaced
 from bictl.verify.report import State
+from bictl.verify.shelf import Shelf
 
 EVERYTHING = Wish(before=datetime(9999, 1, 1, tzinfo=UTC))
 
@@ -148,15 +157,52 @@ def test_a_set_of_what_stands_in_bronze_is_red_until_a_replay(pruned):
     assert "pruned" not in report.headline
 
 
+def test_of_expired_objects_is_said_what_cannot_be_proved(pruned):
+    first = pruned.batches()[0]
+    pruned.objects.delete(first)
+
+    check = pruned.check("B11")
+
+    assert check.state is State.OK
+    assert "the objects are gone, so that their keys stand on prune's word alone" in check.message
+    expired = next(item for item in pruned.verify().checks if item.id == "O3")
+    assert expired.state is State.FAIL  # no rule says that it had to go
+    assert pruned.check("B3").state is State.OK
+
+
 def test_a_set_of_another_generation_hides_nothing(pruned):
     record(pruned, [1, 2], generation="another")
 
     assert pruned.check("B11").state is State.FAIL
 
 
-def test_the_database_commits_no_count_that_is_not_its_set(pipeline):
-    from bictl.errors import StageFailed
+@pytest.mark.parametrize("key", [b'{"ID":"art-%d"}', b'{"A":%d,"ID":"x"}', b'{"ID":%d}'])
+def test_keys_of_any_kind_are_compared(settings, clients, key):
+    """Those that no index finds by their number too."""
+    table = replace(settings.table("product"), key=("ID",))
+    migrate(clients.database, [table])
+    records = [(key % (number % 3), b'{"op":"u","n":%d}' % number) for number in range(12)]
+    seal(clients.objects, table, numbered(records))
+    load(clients.objects, clients.database, table=table, run="test")
+    verified = Verified(run=str(uuid.uuid4()), at=datetime.now(UTC), frontiers={("g1", 0): 12})
+    done = prune(clients.database, table=table, wish=EVERYTHING, verified=verified, run="test")
+    assert done.removed == 8
 
+    def unreplaced():
+        listed = list_objects(clients.objects, table.prefix).named
+        batches = read_batches(clients.objects, listed, topic=table.topic, level="default")
+        pruned = read_pruned(clients.database, table)
+        found = read_replaced(
+            clients.objects, clients.database, table, Shelf(batches=batches), pruned, Replaced()
+        )
+        return found.unreplaced
+
+    assert unreplaced() == ()
+    clients.database.execute("delete from bronze.product_cdc where kafka_offset = 10")
+    assert unreplaced() == (Range(0, 1, 2), Range(0, 4, 5), Range(0, 7, 8))
+
+
+def test_the_database_commits_no_count_that_is_not_its_set(pipeline):
     statement = """insert into bictl.pruned_range (kafka_topic, generation, kafka_partition,
         first_offset, next_offset, n_rows, offsets, cut_offset, verified_run, reason, run)
         values ('t', 'g', 0, 0, 100, %s, %s::int8multirange, %s, gen_random_uuid(), 'x', 'x')"""
