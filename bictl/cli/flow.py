@@ -64,7 +64,9 @@ def _events(trace: "Trace") -> Iterator[Line]:
     shown, count = len(trace.events), trace.event_count
     if not shown:
         return
-    title = f"{count:,} events" if shown == count else f"the last {shown:,} of {count:,} events"
+    title = f"the last {shown:,} of {count:,} events"
+    if shown == count:
+        title = "1 event" if count == 1 else f"{count:,} events"
     yield [(f"{title}, oldest first", "bold")]
     for event in trace.events:
         yield _event(event)
@@ -120,7 +122,7 @@ def _delta(layer: "Layer") -> Piece:
     if layer.seconds is None:
         return "", ""
     if layer.seconds < 0:
-        return f"-{duration(-layer.seconds)} (the clocks differ)", "yellow"
+        return f"-{duration(-layer.seconds)}", "yellow"
     return f"+{duration(layer.seconds)}", "cyan"
 
 

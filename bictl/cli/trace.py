@@ -10,7 +10,7 @@ from bictl.cli.app import single
 from bictl.cli.options import Table, Topic
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.errors import UsageError
+from bictl.errors import Unreachable, UsageError
 
 if TYPE_CHECKING:
     from bictl.settings import Table as TableSettings
@@ -82,7 +82,15 @@ def trace(
         found = _trace(here, item, asked, events=events, scan=scan)
         here.stop.check()
         _show(here, found, by_key=asked.key is not None, payload=payload)
+        if found.exit_code == Unreachable.exit_code:
+            raise _nothing_answers(found)
     raise typer.Exit(found.exit_code)
+
+
+def _nothing_answers(found: "Trace") -> Unreachable:
+    """What a caller tries again; the session adds what a local stack needs."""
+    hints = [layer.repair for layer in found.layers if layer.repair]
+    return Unreachable("nothing answers", hint=next(iter(hints), "bictl doctor"))
 
 
 def _asked(
@@ -135,7 +143,7 @@ def _show(here: Session, found: "Trace", *, by_key: bool, payload: bool) -> None
 
     form = here.screen.format
     if here.options.quiet and not here.options.output:
-        if found.exit_code:
+        if found.exit_code not in (0, Unreachable.exit_code):
             repairs = [layer.repair for layer in found.layers if layer.repair]
             here.screen.error(f"{found.asked}: {found.verdict}", next(iter(repairs), None))
         return

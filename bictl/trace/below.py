@@ -13,9 +13,9 @@ from bictl.errors import BictlError
 from bictl.trace.event import Event, is_closed, newest
 from bictl.trace.judge import KEY, STAGING, VECTORS, unread
 from bictl.trace.key import Key
+from bictl.trace.relation import NotMade
 from bictl.trace.report import Layer, Place, State
-from bictl.trace.warehouse import Standing, Vector
-from bictl.verify.relations import Missing
+from bictl.trace.warehouse import Staged, Standing, Vector
 
 if TYPE_CHECKING:
     from bictl.settings import Table
@@ -34,6 +34,7 @@ class Below:
     beyond: Sequence[Event]
     now: datetime
     max_lag: int
+    is_seen: bool = True  # whether any layer has the record's content
 
     @property
     def loaded(self) -> Event | None:
@@ -87,8 +88,7 @@ def _seen_from(below: Below, layer: Layer) -> Layer:
 
 def _key(below: Below) -> Layer:
     if below.key is None:
-        said = ("neither the record's key nor its row names one",)
-        return Layer(name=KEY, state=State.NO_KEY, said=said)
+        return _keyless(below)
     facts: dict[str, Any] = {"key": below.key.by_column}
     if isinstance(below.standing, BictlError) and not below.beyond:
         return replace(unread(KEY, below.standing), facts=facts)
@@ -97,12 +97,20 @@ def _key(below: Below) -> Layer:
         said = ("no record of it is known",)
         return Layer(name=KEY, state=State.MISSING, said=said, facts=facts)
     facts["newest"] = {"generation": last.place.generation, "offset": str(last.place)}
-    name = f"{', '.join(f'{column}={value}' for column, value in below.key.by_column.items())}"
+    name = ", ".join(f"{column}={value}" for column, value in below.key.by_column.items())
     if below.place is None or last.place == below.place:
         state, said = State.NEWEST, (f"the newest record of {name}",)
     else:
         state, said = State.SUPERSEDED, (f"by {last.words}, the newest record of {name}",)
     return Layer(name=KEY, state=state, said=said, facts=facts)
+
+
+def _keyless(below: Below) -> Layer:
+    """No key is known: the record has none, or no layer has its content."""
+    if not below.is_seen:
+        return Layer(name=KEY, state=State.NOT_TOLD, said=("no layer has the record itself",))
+    said = ("neither the record's key nor its row names one",)
+    return Layer(name=KEY, state=State.NO_KEY, said=said)
 
 
 def _staging(below: Below) -> Layer:
@@ -116,12 +124,12 @@ def _staging(below: Below) -> Layer:
     gone = _gone(standing, below.loaded)
     if standing.staged is None:
         return gone or _not_staged(below)
-    return _row(below, standing.staged, gone)
+    return _row(below, standing.staged.row, gone)
 
 
 def _unreadable(below: Below, error: BictlError) -> Layer:
     """Staging gave no answer; where it is not made yet, that is one."""
-    if not isinstance(error, Missing):
+    if not isinstance(error, NotMade):
         return unread(STAGING, error)
     return replace(_not_staged(below), said=(error.message,))
 
@@ -138,14 +146,16 @@ def _not_staged(below: Below) -> Layer:
 def _row(below: Below, staged: Mapping[str, Any], gone: Layer | None) -> Layer:
     """A row of the key is there."""
     loaded, facts = below.loaded, {"row": dict(staged)}
-    if gone is not None or loaded is None:
-        why = gone.said if gone else ("bronze holds no record of it",)
-        said = ("the row is still there", *why)
-    elif differences := _differences(staged, loaded):
-        said = (f"the row is not that of {loaded.words}: {', '.join(differences)}",)
-    else:
+    said: tuple[str, ...]
+    if gone is None and loaded is not None and not (other := _differences(staged, loaded)):
         said = (f"the row of {loaded.words}",)
         return Layer(name=STAGING, state=State.FOUND, said=said, facts=facts)
+    if loaded is None:
+        said = ("the row is there, and bronze holds no record of it",)
+    elif gone is not None:
+        said = ("the row is still there", *gone.said)
+    else:
+        said = (f"the row is not that of {loaded.words}: {', '.join(other)}",)
     return Layer(name=STAGING, state=State.STALE, said=said, repair=_transform(below), facts=facts)
 
 
@@ -186,48 +196,59 @@ def _vectors(below: Below, staging: Layer) -> Layer:
     if isinstance(standing, BictlError):
         return unread(VECTORS, standing)
     vector = standing.vector
-    if isinstance(vector, Missing):
-        return replace(_no_vector(below, staging, Vector()), said=(vector.message,))
-    if isinstance(vector, BictlError):
+    if isinstance(vector, Vector):
+        return _judged(below, standing, vector)
+    if isinstance(vector, BictlError) and not isinstance(vector, NotMade):
         return unread(VECTORS, vector)
-    if vector is None or not vector.is_there:
-        return _no_vector(below, staging, vector or Vector())
-    return _judged(below, vector, is_staged=isinstance(standing.staged, Mapping))
+    return _no_vector(below, standing, staging)
 
 
-def _no_vector(below: Below, staging: Layer, vector: Vector) -> Layer:
-    if staging.state in (State.DELETED, State.CLOSED, State.NOT_YET):
-        return Layer(name=VECTORS, state=staging.state)
-    if staging.state not in (State.FOUND, State.STALE):
-        state = staging.state if staging.state.is_unread else State.NOT_YET
-        return Layer(name=VECTORS, state=state)
-    if vector.is_empty:
+def _no_vector(below: Below, standing: Standing, staging: Layer) -> Layer:
+    said = (standing.vector.message,) if isinstance(standing.vector, BictlError) else ()
+    if not isinstance(standing.staged, Staged):
+        passed_on = (State.DELETED, State.CLOSED, State.UNKNOWN, State.UNREACHABLE)
+        state = staging.state if staging.state in passed_on else State.NOT_YET
+        return Layer(name=VECTORS, state=state, said=said)
+    if standing.staged.is_empty:
         return Layer(name=VECTORS, state=State.NO_TEXT, said=("nothing to embed",))
-    since = below.loaded.loaded_at if below.loaded else None
-    state = State.NOT_YET if below.is_young(since) else State.MISSING
-    return Layer(name=VECTORS, state=state, repair=_embed(below))
+    if below.is_young(_since(below)):
+        return Layer(name=VECTORS, state=State.NOT_YET, said=said)
+    return Layer(name=VECTORS, state=State.MISSING, said=said, repair=_embed(below))
+
+
+def _since(below: Below) -> datetime | None:
+    """When the row below came to bronze."""
+    return below.loaded.loaded_at if below.loaded else None
 
 
 def _embed(below: Below) -> str:
     return f"bictl embed --table {below.table.name}"
 
 
-def _judged(below: Below, vector: Vector, *, is_staged: bool) -> Layer:
+def _judged(below: Below, standing: Standing, vector: Vector) -> Layer:
     """A vector is there: of this text and this model, or of another."""
-    since = below.loaded.loaded_at if below.loaded else None
     facts = {"model": vector.model, "embedded_at": vector.embedded_at}
+    staged, since = standing.staged, _since(below)
     reasons = [
-        (not is_staged, "its row is not there any more"),
-        (vector.is_empty, "its row has no text any more"),
-        (vector.is_stale, "it is that of an older text"),
-        (vector.model != below.model, f"it is of model {vector.model}, not {below.model}"),
+        (not isinstance(staged, Staged), "its row is not there any more"),
+        (isinstance(staged, Staged) and staged.is_empty, "its row has no text any more"),
+        (vector.is_stale, "it is that of another text"),
+        (
+            not _is_of(vector.model, below.model),
+            f"it is of model {vector.model}, not {below.model}",
+        ),
     ]
-    wrong = next((words for is_so, words in reasons if is_so), None)
-    if wrong is not None:
+    if wrong := next((words for is_so, words in reasons if is_so), None):
         state = State.NOT_YET if below.is_young(since) else State.STALE
         return Layer(name=VECTORS, state=state, said=(wrong,), repair=_embed(below), facts=facts)
     said, at = [f"by {vector.model}"], vector.embedded_at
     if at is not None and since is not None and at < since:
-        said.append(f"embedded before, at {at:%Y-%m-%d %H:%M:%S}: the text is the same since")
+        said.append(f"embedded at {at:%Y-%m-%d %H:%M:%S}: the text is the same since")
         at = None
     return Layer(name=VECTORS, state=State.FOUND, at=at, said=tuple(said), facts=facts)
+
+
+def _is_of(recorded: str | None, configured: str) -> bool:
+    """Whether a recorded name, `<model>@<sha256 of its weights>`, is the configured model's."""
+    name = (recorded or "").partition("@")[0]
+    return name == configured or name.rpartition("/")[2] == configured.rpartition("/")[2] != ""

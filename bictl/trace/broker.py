@@ -32,16 +32,17 @@ def look(
 ) -> Broker:
     """What Kafka serves at a place; nothing is read where the topic is in another life.
 
-    `frontier` spares a broker that tells ends by a fetch the wait at the end of the log.
+    `frontier` spares a broker that tells ends by a fetch a long one.
     """
     if life != place.generation or place.partition not in topic.partitions:
         return Broker(topic=topic, life=life)
-    known = place.offset + 1 if frontier is None else min(place.offset + 1, frontier)
+    known = place.offset + 1 if frontier is None else frontier
     ends = reader.offsets(topic.name, [place.partition], known={place.partition: known})
     found = ends[place.partition]
     after = None
     if found.start <= place.offset < found.stable:
-        after = reader.first_after(topic.name, place.partition, place.offset)
+        chunks = reader.read(topic.name, place.partition, first=place.offset, end=found.stable)
+        after = next((chunk.records[0] for chunk in chunks if chunk.records), None)
     is_it = after is not None and after.offset == place.offset
     return Broker(
         topic=topic,

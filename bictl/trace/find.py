@@ -10,6 +10,7 @@ from bictl.trace.event import Event, event_of
 from bictl.trace.key import Key
 from bictl.trace.open import Systems, tried
 from bictl.trace.report import Place
+from bictl.trace.shelf import Lives
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo
@@ -37,34 +38,38 @@ class Found:
 
 
 def in_objects(systems: Systems, search: Search) -> Found:
-    """In the batches that the ledger does not know."""
+    """In the batches that the ledger does not know, or in all where the ledger does not answer."""
     if isinstance(systems.lives, BictlError):
         return Found(not_looked=("the objects: they do not answer",))
     waiting = tried(lambda: _unloaded(systems))
     if isinstance(waiting, BictlError):
         return Found(not_looked=(f"the objects: {waiting.message}",))
     chosen = waiting if search.scan else waiting[-_OBJECTS:]
-    found: list[Event] = []
-    skipped: list[str] = []
+    events, failed = _search(systems, chosen, search)
+    kind = "that are not loaded" if systems.refused is None else "there"
+    left = len(waiting) - len(chosen)
+    older = [f"{left:,} older objects {kind}: --scan reads them too"] if left else []
+    words = f"the {len(chosen):,} objects {kind}" if chosen else "no object waits to be loaded"
+    return Found(events=tuple(events), looked=(words,), not_looked=(*older, *failed))
+
+
+def _search(
+    systems: Systems, chosen: "list[ObjectInfo]", search: Search
+) -> tuple[list[Event], list[str]]:
+    """The key's events in the objects, and what could not be read."""
+    events: list[Event] = []
+    failed: list[str] = []
     for number, info in enumerate(chosen, 1):
         if search.stop():
             break
-        read = tried(lambda info=info: _events_in(systems, info, search.key))  # type: ignore[misc]
-        if isinstance(read, BictlError):
-            skipped.append(read.message)
-        else:
-            found += read
+        try:
+            events += _events_in(systems, info, search.key)
+        except (BictlError, ValueError) as error:
+            failed.append(str(error))
         search.on_progress(
             Progress(stage="objects", done=number, total=len(chosen), unit="objects")
         )
-    left = len(waiting) - len(chosen)
-    if left:
-        skipped.append(f"{left:,} older objects that are not loaded: --scan reads them too")
-    return Found(
-        events=tuple(found),
-        looked=(f"{len(chosen):,} objects that are not loaded",),
-        not_looked=tuple(skipped),
-    )
+    return events, failed
 
 
 def in_kafka(systems: Systems, search: Search) -> Found:
@@ -74,7 +79,8 @@ def in_kafka(systems: Systems, search: Search) -> Found:
         return Found(not_looked=("Kafka: it does not answer",))
     if isinstance(systems.lives, BictlError) or life is None:
         return Found(not_looked=("Kafka: where its frontier is, is not known",))
-    ranges = tried(lambda: _above(systems, topic, life))
+    known = systems.lives
+    ranges = tried(lambda: _above(systems, topic, life, known))
     if isinstance(ranges, BictlError):
         return Found(not_looked=(f"Kafka: {ranges.message}",))
     return _in_ranges(systems, topic, life, ranges, search)
@@ -115,8 +121,8 @@ def _events_in(systems: Systems, info: "ObjectInfo", key: Key) -> list[Event]:
     ]
 
 
-def _above(systems: Systems, topic: Topic, life: str) -> list[Range]:
-    frontiers = shelf.frontiers(systems.objects, systems.table, topic, life)
+def _above(systems: Systems, topic: Topic, life: str, known: Lives) -> list[Range]:
+    frontiers = shelf.frontiers(systems.objects, systems.table, topic, life=life, known=known)
     return broker.above(systems.reader, topic, frontiers)
 
 

@@ -5,7 +5,7 @@ once it is older than what may be in flight; the layers below that one are waiti
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from bictl.trace.warehouse import Rows
 
 if TYPE_CHECKING:
     from bictl.clients.topics import Offsets
+    from bictl.ingest import Ack
     from bictl.settings import Table
 
 SOURCE, KAFKA, OBJECTS, LEDGER, BRONZE = "source", "Kafka", "objects", "ledger", "bronze"
@@ -40,6 +41,7 @@ class Evidence:
     source_at: datetime | None = None
     op: str = ""
     position: str = ""
+    accepted: "Mapping[str, Ack]" = field(default_factory=dict)  # by SQLSTATE
 
     def is_young(self, moment: datetime | None) -> bool:
         """Whether something of that time may still be on its way."""
@@ -82,14 +84,25 @@ def timed(layers: list[Layer]) -> tuple[list[Layer], Latency]:
     before: Layer | None = None
     for layer in layers:
         on_way = layer.name in WAY and layer.at is not None
-        seconds = _between(before, layer) if on_way and before is not None else None
-        found.append(replace(layer, seconds=seconds))
+        found.append(_after(before, layer) if on_way and before is not None else layer)
         before = layer if on_way else before
     by_name = {layer.name: layer for layer in found if layer.at is not None}
     source = by_name.get(SOURCE)
     return found, Latency(
         to_bronze=_sum(source, by_name.get(BRONZE)), to_vectors=_sum(source, by_name.get(VECTORS))
     )
+
+
+def _after(before: Layer, layer: Layer) -> Layer:
+    """The layer with its distance in time; a word where it lies before the one above it."""
+    seconds = _between(before, layer)
+    if seconds is None or seconds >= 0:
+        return replace(layer, seconds=seconds)
+    why = "the clocks differ"
+    if layer.name == BRONZE:
+        why = f"the object was written again later, or {why}"
+    said = f"earlier than in {before.name}: {why}"
+    return replace(layer, seconds=seconds, said=(*layer.said, said))
 
 
 def _between(before: Layer, after: Layer) -> float | None:
@@ -129,9 +142,14 @@ def _kafka(evidence: Evidence) -> Layer:
         return replace(unread(KAFKA, broker), at=evidence.written_at)
     state, said = _served(broker, place)
     facts: dict[str, Any] = {"topic_id": broker.topic.id, "generation": broker.life}
+    repair = ""
     if broker.ends is not None:
         facts |= {"start": broker.ends.start, "end": broker.ends.stable, "high": broker.ends.high}
-    return Layer(name=KAFKA, state=state, at=evidence.written_at, said=(said,), facts=facts)
+        if evidence.held is not None and place.offset >= broker.ends.high:
+            state, said = State.CONFLICT, f"{said}, less than was read: restored or recreated?"
+            repair = f"bictl ingest --table {evidence.table.name}"
+    at = evidence.written_at
+    return Layer(name=KAFKA, state=state, at=at, said=(said,), repair=repair, facts=facts)
 
 
 def _served(broker: Broker, place: Place) -> tuple[State, str]:
@@ -164,14 +182,19 @@ def _objects(evidence: Evidence, kafka: Layer) -> Layer:
         return unread(OBJECTS, shelf)
     if shelf.held is not None:
         return _held(evidence, shelf.held)
-    facts = {"first": shelf.first, "frontier": shelf.frontier}
-    if shelf.acked is not None:
-        ack = shelf.acked
-        said = f"{ack.range} acknowledged as lost by {ack.person} at {ack.at}: {ack.reason}"
-        return Layer(name=OBJECTS, state=State.ACKNOWLEDGED, said=(said,), facts=facts)
-    if shelf.frontier is None or evidence.place.offset >= shelf.frontier:
-        return replace(_not_sealed(evidence, shelf, kafka), facts=facts)
-    return replace(_below_frontier(evidence, shelf), facts=facts)
+    if shelf.acked is not None and not evidence.is_served:
+        found = _acknowledged(shelf.acked)
+    elif shelf.frontier is None or evidence.place.offset >= shelf.frontier:
+        found = _not_sealed(evidence, shelf, kafka)
+    else:
+        found = _below_frontier(evidence, shelf)
+    facts = {"first": shelf.first, "baseline": shelf.baseline, "frontier": shelf.frontier}
+    return replace(found, facts=facts)
+
+
+def _acknowledged(ack: "Ack") -> Layer:
+    said = f"{ack.range} acknowledged as lost by {ack.person} at {ack.at}: {ack.reason}"
+    return Layer(name=OBJECTS, state=State.ACKNOWLEDGED, said=(said,))
 
 
 def _held(evidence: Evidence, held: Held) -> Layer:
@@ -217,17 +240,25 @@ def _not_sealed(evidence: Evidence, shelf: Shelf, kafka: Layer) -> Layer:
         if shelf.frontier is None
         else f"read up to the frontier {place.partition}:{shelf.frontier}"
     )
-    waiting = Layer(name=OBJECTS, state=State.NOT_YET, said=(where,))
     if evidence.is_loaded:
-        return _gone(evidence, where)
+        return _gone(evidence, shelf, where)
     if kafka.state is State.DISCARDED:
-        lost = Range(place.partition, shelf.frontier or place.offset, _start(evidence))
-        ack = f"bictl ack --table {table.name} --range '{lost}' --reason …"
-        said = "Kafka discarded it before it was read"
-        return Layer(name=OBJECTS, state=State.LOST, said=(said, where), repair=ack)
+        said = ("Kafka discarded it before it was read", where)
+        repair = _ack(evidence, shelf.frontier or place.offset, _start(evidence))
+        return Layer(name=OBJECTS, state=State.LOST, said=said, repair=repair)
     if kafka.state is State.FOUND and not evidence.is_young(evidence.written_at):
-        return replace(waiting, state=State.MISSING, repair=f"bictl ingest --table {table.name}")
-    return waiting
+        repair = f"bictl ingest --table {table.name}"
+        return Layer(name=OBJECTS, state=State.MISSING, said=(where,), repair=repair)
+    return Layer(name=OBJECTS, state=State.NOT_YET, said=(where,))
+
+
+def _ack(evidence: Evidence, first: int, after: int) -> str:
+    """The command that acknowledges a loss."""
+    place, broker = evidence.place, evidence.broker
+    lost = Range(place.partition, first, after)
+    is_current = isinstance(broker, Broker) and broker.life == place.generation
+    life = "" if is_current else f" --generation {place.generation}"
+    return f"bictl ack --table {evidence.table.name} --range '{lost}'{life} --reason …"
 
 
 def _start(evidence: Evidence) -> int:
@@ -241,9 +272,10 @@ def _below_frontier(evidence: Evidence, shelf: Shelf) -> Layer:
     """Read once, and no object is there: expired at the chain's beginning, else a hole."""
     place, table = evidence.place, evidence.table
     if shelf.first is None:
-        return _gone(evidence, "no batch of this partition is there any more")
+        return _gone(evidence, shelf, "no batch of this partition is there any more")
     if place.offset < shelf.first:
-        return _gone(evidence, f"the batches begin at {place.partition}:{shelf.first}")
+        where = f"the batches begin at {place.partition}:{shelf.first}"
+        return _gone(evidence, shelf, where)
     said = f"a hole between the batches, below the frontier {place.partition}:{shelf.frontier}"
     if evidence.is_served:
         repair = f"bictl ingest --table {table.name} --fill"
@@ -253,10 +285,12 @@ def _below_frontier(evidence: Evidence, shelf: Shelf) -> Layer:
     return _nowhere(evidence, said)
 
 
-def _gone(evidence: Evidence, where: str) -> Layer:
+def _gone(evidence: Evidence, shelf: Shelf, where: str) -> Layer:
     """No object at the chain's beginning: expired if it was ever there."""
-    rows = evidence.rows
-    if evidence.is_loaded or (isinstance(rows, Rows) and rows.ledger):
+    rows, offset = evidence.rows, evidence.place.offset
+    was_loaded = evidence.is_loaded or (isinstance(rows, Rows) and bool(rows.ledger))
+    was_sealed = shelf.baseline is not None and offset >= shelf.baseline
+    if was_loaded or (was_sealed and isinstance(rows, BictlError)):
         return Layer(name=OBJECTS, state=State.EXPIRED, said=(where,))
     if evidence.is_served:
         repair = f"bictl ingest --table {evidence.table.name} --fill"
@@ -271,11 +305,9 @@ def _nowhere(evidence: Evidence, where: str) -> Layer:
         return Layer(name=OBJECTS, state=State.UNKNOWN, said=(where, "the others do not answer"))
     if _served(broker, place)[0] is State.NO_RECORD:
         return Layer(name=OBJECTS, state=State.NO_RECORD, said=(where,))
-    lost = Range(place.partition, place.offset, place.offset + 1)
-    ack = f"bictl ack --table {evidence.table.name} --range '{lost}' --reason …"
-    return Layer(
-        name=OBJECTS, state=State.LOST, said=("no layer has it any more", where), repair=ack
-    )
+    said = ("no layer has it any more", where)
+    repair = _ack(evidence, place.offset, place.offset + 1)
+    return Layer(name=OBJECTS, state=State.LOST, said=said, repair=repair)
 
 
 def _ledger(evidence: Evidence, objects: Layer) -> Layer:
@@ -335,7 +367,7 @@ def _bronze(evidence: Evidence, objects: Layer, ledger: Layer) -> Layer:
     if rows.pruned is not None:
         return _pruned(rows.pruned)
     if ledger.state is State.FOUND:
-        return _not_in_bronze(evidence, objects)
+        return _not_in_bronze(evidence, objects, ledger.facts)
     return Layer(name=BRONZE, state=_not_loaded(evidence, objects, ledger))
 
 
@@ -349,10 +381,11 @@ def _not_loaded(evidence: Evidence, objects: Layer, ledger: Layer) -> State:
 
 
 def _pruned(row: Mapping[str, Any]) -> Layer:
-    said = f"by bictl prune ({row['reason']}), run {row['run']}: not the newest of its key"
-    return Layer(
-        name=BRONZE, state=State.PRUNED, at=row["pruned_at"], said=(said,), facts=dict(row)
+    said = (
+        f"at {row['pruned_at']:%Y-%m-%d %H:%M:%S} by run {row['run']}: {row['reason']}",
+        "a newer record of its key is there",
     )
+    return Layer(name=BRONZE, state=State.PRUNED, said=said, facts=dict(row))
 
 
 def _in_bronze(rows: Rows, table: "Table") -> Layer:
@@ -378,34 +411,49 @@ def _claims(rows: Rows) -> Iterator[str]:
 
 
 def _in_quarantine(evidence: Evidence, rows: Rows) -> Layer:
-    row = rows.quarantined or {}
-    place = evidence.place
-    return Layer(
+    row, place = rows.quarantined or {}, evidence.place
+    facts = {name: row[name] for name in ("sqlstate", "reason", "batch_file")}
+    why = f"{row['sqlstate']}: {row['reason']}"
+    found = Layer(
         name=BRONZE,
-        state=State.CONFLICT if rows.conflicts else State.QUARANTINED,
+        state=State.QUARANTINED,
         at=row["quarantined_at"],
-        said=(*_claims(rows), f"{row['sqlstate']}: {row['reason']}"),
-        repair=f"bictl quarantine show --table {evidence.table.name} --offset {place}",
-        facts={name: row[name] for name in ("sqlstate", "reason", "batch_file")},
+        said=(why,),
+        repair=f"bictl quarantine show {place} --table {evidence.table.name}",
+        facts=facts,
     )
+    if rows.conflicts:
+        return replace(found, state=State.CONFLICT, said=(*_claims(rows), why))
+    ack = evidence.accepted.get(row["sqlstate"])
+    if ack is not None:
+        said = f"in quarantine, which {ack.person} acknowledged at {ack.at}: {ack.reason}"
+        return replace(found, state=State.ACKNOWLEDGED, said=(said, why))
+    return found
 
 
-def _not_in_bronze(evidence: Evidence, objects: Layer) -> Layer:
+def _not_in_bronze(evidence: Evidence, objects: Layer, loaded: Mapping[str, Any]) -> Layer:
     """The ledger says that its object was loaded, and it is not there."""
     name = evidence.table.name
-    if objects.state is State.FOUND:
-        repair = f"bictl load-bronze --table {name} --replay"
-        said = ("the ledger accounts for it, and no row is there",)
-        return Layer(name=BRONZE, state=State.MISSING, said=said, repair=repair)
     if objects.state is State.NO_RECORD:
         return Layer(name=BRONZE, state=State.NO_RECORD)
-    if objects.state.is_unread:
-        said = ("its object was loaded; whether that holds a record here is not known",)
-        return Layer(name=BRONZE, state=State.UNKNOWN, said=said)
-    if objects.state is State.EXPIRED and not evidence.is_served:
+    if objects.state is State.FOUND:
+        why, repair = "the ledger accounts for it", f"bictl load-bronze --table {name} --replay"
+    elif evidence.is_served:
+        why, repair = "its object was loaded and is gone", f"bictl ingest --table {name} --fill"
+    elif objects.state is State.EXPIRED and _is_dense(loaded):
         said = ("its object was loaded and has expired, and no row is there",)
         return Layer(name=BRONZE, state=State.LOST, said=said, repair=_VERIFY)
-    return Layer(name=BRONZE, state=State.MISSING, repair=objects.repair or _VERIFY)
+    else:
+        said = ("its object was loaded; whether that held a record here is not known",)
+        return Layer(name=BRONZE, state=State.UNKNOWN, said=said)
+    said = (f"{why}, and no row is there",)
+    return Layer(name=BRONZE, state=State.MISSING, said=said, repair=repair)
+
+
+def _is_dense(loaded: Mapping[str, Any]) -> bool:
+    """Whether an object held a record at each of its offsets."""
+    span: int = loaded["next_offset"] - loaded["first_offset"]
+    return bool(loaded["n_records"] == span)
 
 
 def _follows(above: Layer) -> State:

@@ -14,6 +14,7 @@ from bictl.trace.warehouse import Warehouse
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
+    from bictl.ingest import Generation
     from bictl.settings import Table
 
 _T = TypeVar("_T")
@@ -38,6 +39,7 @@ class Systems:
         self.topic: Topic | BictlError = topic.result()
         self.lives: Lives | BictlError = lives.result()
         self.refused: BictlError | None = opened.result()
+        self._loaded = self._generations()
         self.life = self._life()
         self.numbers = self._numbers()
 
@@ -61,21 +63,28 @@ class Systems:
 
     def _life(self) -> str | None:
         """The generation of the topic as it is now; None where that is not known or accepted."""
-        if isinstance(self.topic, BictlError):
+        topic, lives = self.topic, self.lives
+        if isinstance(topic, BictlError):
             return None
-        if isinstance(self.lives, BictlError):
-            return self.topic.id
-        return shelf.current_life(self.topic, self.lives)
+        if isinstance(lives, Lives):
+            return shelf.current_life(topic, lives.generations, lives.acks)
+        return shelf.current_life(topic, self._loaded, ()) or topic.id
 
     def _numbers(self) -> dict[str, int]:
         """Every generation that is known, with its place in the order."""
-        known = tried(self.warehouse.generations) if self.refused is None else {}
-        found = {} if isinstance(known, BictlError) else dict(known)
-        if isinstance(self.lives, Lives):
-            found |= {one.name: one.number for one in self.lives.generations}
+        known = [*self._loaded, *(self.lives.generations if isinstance(self.lives, Lives) else ())]
+        found = {one.name: one.number for one in known}
         if self.life is not None and self.life not in found:
             found[self.life] = 1 + max(found.values(), default=-1)
         return found
+
+    def _generations(self) -> "list[Generation]":
+        """Those that Postgres knows, in their order."""
+        from bictl.ingest import Generation
+
+        known = tried(self.warehouse.generations) if self.refused is None else {}
+        found = {} if isinstance(known, BictlError) else known
+        return sorted(Generation(no, name, self.table.topic) for name, no in found.items())
 
 
 def tried(read: Callable[[], _T]) -> _T | BictlError:

@@ -1,6 +1,5 @@
 """One trace: the layers are opened side by side, then read from Kafka down and judged."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -17,13 +16,14 @@ from bictl.trace.key import Key, key_of
 from bictl.trace.open import Systems, tried
 from bictl.trace.payload import decoded, moment, operation, source_field, unwrapped
 from bictl.trace.report import Layer, Place, State, Trace
-from bictl.trace.shelf import Shelf
-from bictl.trace.warehouse import Rows, Standing, Warehouse, kept_bytes
+from bictl.trace.shelf import Lives, Shelf
+from bictl.trace.warehouse import Rows, Staged, Standing, Vector, Warehouse, kept_bytes
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
+    from bictl.ingest import Ack
     from bictl.settings import Table
 
 EVENTS = 20  # of a key that are shown
@@ -179,21 +179,18 @@ class _Run:
             broker=kafka,
             shelf=objects,
             rows=Rows(),
+            accepted=self._accepted(),
         )
+
+    def _accepted(self) -> "dict[str, Ack]":
+        """Acknowledged reasons of the quarantine, by their SQLSTATE."""
+        known = self._systems.lives
+        acks = known.acks if isinstance(known, Lives) else ()
+        return {ack.sqlstate: ack for ack in acks if ack.sqlstate and ack.counts_at(self._now)}
 
     def _frontier(self, place: Place) -> int | None:
-        """Up to where the partition was read: the end of the log is not far from there."""
-        from bictl.ingest import frontier
-
-        systems = self._systems
-        if isinstance(systems.lives, BictlError):
-            return None
-        found = tried(
-            lambda: frontier(
-                systems.objects, systems.table.prefix, place.generation, place.partition
-            )
-        )
-        return None if isinstance(found, BictlError) else found
+        known = self._systems.lives
+        return known.frontier(place) if isinstance(known, Lives) else None
 
     def _snapshot(self) -> Any:
         return self._systems.warehouse.snapshot(self._systems.refused is None)
@@ -238,6 +235,7 @@ class _Run:
             beyond=found.events,
             now=self._now,
             max_lag=self._limits.max_lag,
+            is_seen=seen is not None,
         )
         layers = [*upstream(evidence), *downstream(below)]
         return self._told(evidence.place, key, layers, seen=seen, below=below, found=found)
@@ -433,11 +431,9 @@ def _is_never_seen(evidence: Evidence) -> bool:
 
 def _is_anything(standing: Standing | BictlError) -> bool:
     """Whether a key without a record has a row or a vector."""
-    if isinstance(standing, BictlError):
-        return True
-    vector = standing.vector
-    has_vector = vector is not None and not isinstance(vector, BictlError) and vector.is_there
-    return isinstance(standing.staged, Mapping) or has_vector
+    return isinstance(standing, BictlError) or any(
+        isinstance(found, (Staged, Vector)) for found in (standing.staged, standing.vector)
+    )
 
 
 def _events(standing: Standing | BictlError) -> list[Event]:
@@ -449,7 +445,8 @@ def _events(standing: Standing | BictlError) -> list[Event]:
 def _index(standing: Standing | BictlError) -> tuple[str, ...]:
     if isinstance(standing, BictlError):
         return ()
-    return (f"{standing.total:,} records of the key in bronze",)
+    noun = "record" if standing.total == 1 else "records"
+    return (f"{standing.total:,} {noun} of the key in bronze",)
 
 
 def _looked(evidence: Evidence) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The objects' side of a trace: lives, frontiers, and the line that holds one record."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from bictl.wire import Line, parse_line, read_lines
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo, ObjectStore
-    from bictl.ingest import Ack, Generation
+    from bictl.ingest import Ack, Generation, Kept
     from bictl.records import Topic
     from bictl.settings import Table
 
@@ -22,15 +22,17 @@ _CANDIDATES = 3  # batches that begin below an offset: in a chain it is the last
 
 @dataclass(frozen=True, kw_only=True)
 class Lives:
-    """The topic's generations that hold a batch, the newest last, and what was acknowledged."""
+    """The topic's generations that held a batch, the newest last; what was acknowledged; what the
+    frontier objects remember."""
 
     generations: "tuple[Generation, ...]"
     acks: "tuple[Ack, ...]"
+    kept: "Kept"
 
-    def number(self, generation: str) -> int | None:
-        """Its place in the order of generations; None for one that no batch is of."""
-        known = {one.name: one.number for one in self.generations}
-        return known.get(generation)
+    def frontier(self, place: Place) -> int | None:
+        """Up to where a partition was read at least, without asking again."""
+        known = self.kept.found.get((place.generation, place.partition))
+        return None if known is None else known.newest.next
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,10 +50,14 @@ class Held:
 
 @dataclass(frozen=True, kw_only=True)
 class Shelf:
-    """One partition's batches, seen from one offset: the first offset that still stands there, the
-    frontier, the batch that answers for it, the acknowledgement that covers it."""
+    """One partition's batches, seen from one offset.
+
+    `first` is the first offset that a batch answers for now, `baseline` the first that one ever
+    did; `held` is the batch that answers for the offset, `acked` the acknowledgement that does.
+    """
 
     first: int | None = None
+    baseline: int | None = None
     frontier: int | None = None
     held: Held | None = None
     acked: "Ack | None" = None
@@ -59,19 +65,23 @@ class Shelf:
 
 def lives(objects: "ObjectStore", table: "Table") -> Lives:
     """What the bucket says about the topic's lives."""
-    from bictl.ingest import generations, list_acks
+    from bictl.ingest import generations, list_acks, read_kept
 
+    kept = read_kept(objects, table.prefix)
     return Lives(
-        generations=tuple(generations(objects, table.prefix)),
+        generations=tuple(generations(objects, table.prefix, kept=kept)),
         acks=tuple(list_acks(objects, table.prefix)),
+        kept=kept,
     )
 
 
-def current_life(topic: "Topic", known: Lives) -> str | None:
+def current_life(
+    topic: "Topic", generations: "Sequence[Generation]", acks: "Sequence[Ack]"
+) -> str | None:
     """The generation that the topic's records belong to now; None when nobody accepted it yet."""
     from bictl.ingest.identity import choose_generation
 
-    found = choose_generation(topic, known=known.generations, acks=known.acks)
+    found = choose_generation(topic, known=generations, acks=acks)
     return None if found is None else found.name
 
 
@@ -80,21 +90,27 @@ def look(objects: "ObjectStore", table: "Table", *, place: Place, known: Lives) 
     from bictl.ingest import frontier
     from bictl.ingest.frontier import names
 
-    listed = names(objects, table.prefix, place.generation, place.partition)
+    generation, partition = place.generation, place.partition
+    listed = names(objects, table.prefix, generation, partition)
+    kept = known.kept.found.get((generation, partition))
+    first = listed[0].first if listed else None
     return Shelf(
-        first=listed[0].first if listed else None,
-        frontier=frontier(objects, table.prefix, place.generation, place.partition),
+        first=first,
+        baseline=first if kept is None else kept.baseline,
+        frontier=frontier(objects, table.prefix, generation, partition, kept=known.kept),
         held=_held(objects, table, listed, place),
         acked=_acked(known, place),
     )
 
 
-def frontiers(objects: "ObjectStore", table: "Table", topic: "Topic", life: str) -> dict[int, int]:
+def frontiers(
+    objects: "ObjectStore", table: "Table", topic: "Topic", *, life: str, known: Lives
+) -> dict[int, int]:
     """The next offset to be read of each partition that was read."""
     from bictl.ingest import frontier
 
     found = {
-        partition: frontier(objects, table.prefix, life, partition)
+        partition: frontier(objects, table.prefix, life, partition, kept=known.kept)
         for partition in topic.partitions
     }
     return {partition: at for partition, at in found.items() if at is not None}

@@ -1,25 +1,26 @@
 """Postgres's side of a trace: ledger, bronze, quarantine; a key's events, its row, its vector."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bictl import assets
 from bictl.errors import BictlError, StageFailed
 from bictl.trace.event import Event, Position, event_of
 from bictl.trace.key import Key, key_of
 from bictl.trace.payload import decoded, moment
+from bictl.trace.relation import columns, require
 from bictl.trace.report import Place
-from bictl.verify.relations import columns, require
-from bictl.verify.staging import pair_columns
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.settings import Table
 
+_T = TypeVar("_T")
+_VECTOR_COLUMNS = ("content_hash", "model", "embedded_at")
 _QUARANTINED = 1000  # records of the quarantine that are looked through for a key
 
 
@@ -38,13 +39,21 @@ class Rows:
 
 @dataclass(frozen=True, kw_only=True)
 class Vector:
-    """A key's vector beside its row: `is_stale` when it is that of an older text."""
+    """A key's vector: `is_stale` when it is not that of its row's text."""
 
-    is_there: bool = False
-    is_empty: bool = False
-    is_stale: bool = False
-    model: str | None = None
-    embedded_at: datetime | None = None
+    model: str | None
+    embedded_at: datetime | None
+    is_stale: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Staged:
+    """A key's row in staging; `is_empty` when it has no text, `digest` is what its vector's content
+    hash should be."""
+
+    row: Mapping[str, Any]
+    is_empty: bool
+    digest: bytes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +65,7 @@ class Standing:
     quarantined: tuple[Event, ...] = ()
     total: int = 0
     snapshot: tuple[int, Position] | None = None
-    staged: "Mapping[str, Any] | BictlError | None" = None
+    staged: "Staged | BictlError | None" = None
     vector: "Vector | BictlError | None" = None
 
 
@@ -104,20 +113,28 @@ class Warehouse:
     def standing(self, key: Key, *, most: int) -> Standing:
         """What stands of one key; at most so many events a partition."""
         events, total = ((), 0) if self.is_new else self._events(key, most)
-        quarantined = () if self.is_new else self._quarantined(key)
-        snapshot = None if self.is_new else self._snapshot()
-        staged = self._tried(self._staged, key)
-        identity = key.values[0] if len(key.columns) == 1 else None
-        if isinstance(staged, Mapping):
-            identity = staged.get(self._table.id)
+        staged = self._tried(lambda: self._staged(key))
         return Standing(
             events=events,
-            quarantined=quarantined,
+            quarantined=() if self.is_new else self._quarantined(key),
             total=total,
-            snapshot=snapshot,
+            snapshot=None if self.is_new else self._snapshot(),
             staged=staged,
-            vector=self._tried(self._vector, identity) if self._table.embed else None,
+            vector=self._vector_of(key, staged),
         )
+
+    def _vector_of(
+        self, key: Key, staged: "Staged | BictlError | None"
+    ) -> "Vector | BictlError | None":
+        """The vector of the key's row; of the key itself where no row is there."""
+        if not self._table.embed:
+            return None
+        if isinstance(staged, Staged):
+            identity, digest = staged.row[self._table.id], staged.digest
+            return self._tried(lambda: self._vector(identity, digest))
+        if len(key.columns) > 1:
+            return None
+        return self._tried(lambda: self._vector(key.values[0], None))
 
     def generations(self) -> dict[str, int]:
         """Each generation's place in the order, as far as Postgres knows."""
@@ -220,67 +237,49 @@ class Warehouse:
         number, commit_lsn, lsn = rows[0]
         return number, Position(commit_lsn=commit_lsn, lsn=lsn)
 
-    def _staged(self, key: Key) -> Mapping[str, Any] | None:
-        """The row that staging shows of the key; Missing where there is no such view."""
+    def _staged(self, key: Key) -> Staged | None:
+        """The row that staging shows of the key; NotMade where there is no such view."""
+        from bictl.embeddings.layout import TEXT_RULE
+
         table = self._table
-        hint = f"bictl transform --table {table.name}"
-        require(self.database, self._staging, (table.id,), hint=hint)
-        names = self._staging_columns(key)
-        parts = {f"key_{number}": name for number, name in enumerate(names)}
-        matching = " and ".join(f"{{{part}}} = %s" for part in parts)
-        query = self.database.quoted(
-            f"select * from {{staging}} where {matching}",  # noqa: S608
+        require(self.database, self._staging, (table.id, *table.embed))
+        query = self.database.named(
+            "trace/staged",
             staging=self._staging,
-            **parts,
+            texts=table.embed or None,
+            keys=self._staging_columns(key),
         )
-        return _first(self.database.dicts(query, key.values))
+        row = _first(self.database.dicts(query, {"values": key.values, "rule": TEXT_RULE}))
+        if row is None:
+            return None
+        is_empty, digest = row.pop("bictl:is_empty"), bytes(row.pop("bictl:hash"))
+        return Staged(row=row, is_empty=is_empty, digest=digest)
 
     def _staging_columns(self, key: Key) -> list[str]:
         """The columns of staging that hold the key's."""
         if len(key.columns) == 1:
             return [self._table.id]
         there = columns(self.database, self._staging)
+        from bictl.verify.staging import pair_columns
+
         pairs = {source: name for source, name, _ in pair_columns(key.columns, there)}
         if lacking := [name for name in key.columns if name not in pairs]:
             raise StageFailed(f"{self._staging} has no column that corresponds to {lacking[0]}")
         return [pairs[name] for name in key.columns]
 
-    def _vector(self, identity: Any) -> Vector | None:
-        from bictl.embeddings.layout import TEXT_RULE
-
+    def _vector(self, identity: Any, digest: bytes | None) -> Vector | None:
+        """The vector of the row with that identity; NotMade where nothing was ever embedded."""
         table = self._table
-        if identity is None:
-            return None
-        embed = f"bictl embed --table {table.name}"
-        require(
-            self.database,
-            table.embeddings,
-            (table.id, "content_hash", "model", "embedded_at"),
-            hint=embed,
-        )
-        query = self.database.named(
-            "trace/vector",
-            id=table.id,
-            texts=table.embed,
-            staging=self._staging,
-            table=table.embeddings,
-        )
-        row = _first(self.database.dicts(query, {"id": identity, "rule": TEXT_RULE}))
-        if row is None:
-            return Vector()
-        return Vector(
-            is_there=row["is_there"],
-            is_empty=bool(row["is_empty"]),
-            is_stale=row["is_stale"],
-            model=row["model"],
-            embedded_at=row["embedded_at"],
-        )
+        require(self.database, table.embeddings, (table.id, *_VECTOR_COLUMNS))
+        query = self.database.named("trace/vector", id=table.id, table=table.embeddings)
+        row = _first(self.database.dicts(query, {"id": identity, "hash": digest}))
+        return None if row is None else Vector(**row)
 
-    def _tried(self, read: Any, what: Any) -> Any:
+    def _tried(self, read: Callable[[], _T]) -> _T | BictlError | None:
         """What could be read, else the error; a key that no such column can hold is not there."""
         try:
             with self.database.transaction():
-                return read(what)
+                return read()
         except BictlError as error:
             return None if self.database.refusal(error) is not None else error
 
