@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
+from batches import seal
 
 from bictl.bronze import Verified, Wish, load, prune
 from bictl.records import Range
@@ -205,6 +206,47 @@ def test_a_row_that_is_further_in_the_source_than_its_successor_stays(staging, e
 
     staging.load([q.tombstone(1, at=2_000_000_000_000)], partition=1)
     assert 1 not in staging.names()
+
+
+def test_a_lone_tombstone_stands_among_all_records_of_its_time(staging, events):
+    """What replaced them below the cut came later, and what came after the cut stands before it."""
+    p = events()
+    begin, far, again, back = (
+        p.change("c", 9, "begin", lsn=1),
+        replace(p.change("u", 1, "far", lsn=9), timestamp=1_000),
+        replace(p.change("u", 1, "as far", lsn=9), timestamp=9_000),
+        replace(p.change("r", 1, "back", lsn=3, snapshot="incremental"), timestamp=9_000),
+    )
+    staging.load([begin, far, again])
+    staging.load([back])
+    staging.load([events().tombstone(1, at=5_000)], partition=1)
+    staging.load([events().change("u", 1, "between", lsn=5)], partition=2)
+    shown = cells(staging)
+    assert 1 not in staging.names()
+    below = Verified(run=str(uuid.uuid4()), at=datetime.now(UTC), frontiers={("g1", 0): 3})
+
+    prune(
+        staging.clients.database,
+        table=staging.settings.table("product"),
+        wish=EVERYTHING,
+        verified=below,
+        run="test",
+    )
+
+    assert cells(staging) == shown
+
+
+def test_the_row_that_was_loaded_last_stays_so_that_transform_has_nothing_to_do(staging, events):
+    p = events()
+    table, clients = staging.settings.table("product"), staging.clients
+    old = [p.change("c", 1, "begin"), p.change("c", 2, "first"), p.change("u", 2, "second")]
+    new = seal(clients.objects, table, [p.change("u", 2, "third")])
+    seal(clients.objects, table, old)
+    load(clients.objects, clients.database, table=table, run="test", only=new)
+    load(clients.objects, clients.database, table=table, run="test")
+
+    assert assert_unseen(staging).removed == 1
+    assert {offset for _, _, offset in left(staging)} == {0, 2, 3}
 
 
 def test_keys_that_nobody_can_read_stay(staging, events):
