@@ -70,13 +70,25 @@ def chunks(lines: Iterable[Line], encoder: RowEncoder) -> Iterator[bytes]:
 
 
 def text_rows(rows: Iterable[tuple[int, Sequence[bytes | None]]]) -> Iterator[bytes]:
-    """A whole COPY of (number, texts) rows."""
-    yield HEADER
+    """A whole COPY of (number, texts) rows in pieces of about a megabyte, or of one longer text; a
+    text may be bytes as well."""
+    pieces, size = [HEADER], 0
     for number, texts in rows:
-        yield struct.pack("!hii", 1 + len(texts), 4, number)
+        pieces.append(struct.pack("!hii", 1 + len(texts), 4, number))
         for text in texts:
-            yield _NULL if text is None else struct.pack("!i", len(text)) + text
-    yield TRAILER
+            pieces.append(_NULL if text is None else struct.pack("!i", len(text)))
+            if text is not None and len(text) > _CHUNK:
+                yield b"".join(pieces)
+                yield text
+                pieces, size = [], 0
+            elif text:
+                pieces.append(text)
+                size += len(text)
+        if size >= _CHUNK:
+            yield b"".join(pieces)
+            pieces, size = [], 0
+    pieces.append(TRAILER)
+    yield b"".join(pieces)
 
 
 class ChunkReader:

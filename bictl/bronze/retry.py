@@ -4,7 +4,7 @@ What loads now leaves the quarantine in the same transaction, what is refused ag
 reason of today. The objects are not read: the quarantine has the records whole.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
@@ -133,8 +133,11 @@ class _Account:
 class _Again:
     """One object's way from quarantine into bronze, inside an open transaction."""
 
-    def __init__(self, database: "Database", table: "Table", place: dict[str, Any]) -> None:
+    def __init__(
+        self, database: "Database", table: "Table", place: dict[str, Any], rows: Iterable[Row]
+    ) -> None:
         self.database, self._table, self._place = database, table, place
+        self._reasons = {row.offset: (row.sqlstate, row.reason) for row in rows}
         self._ids = SchemaIds(database)
         self.tried = self.loaded = self.duplicates = self.conflicts = 0
         self.stayed: dict[str, int] = {}
@@ -143,8 +146,7 @@ class _Again:
         """Tries some records that are held in memory."""
         self.tried += len(lines)
         refused = {line.offset: reject for line in lines if (reject := unloadable(line))}
-        for reject in refused.values():
-            self.reject(reject)
+        self.reject(list(refused.values()))
         load_group(self, self._ids, [line for line in lines if line.offset not in refused])
 
     def put(self, copied: Iterable[bytes], count: int, schema_ids: list[int]) -> None:
@@ -160,14 +162,17 @@ class _Again:
         self.duplicates += count - loaded - other
         self.conflicts += other
 
-    def reject(self, reject: Reject) -> None:
-        """Leaves a record where it is, with the reason of today."""
-        values = {"offset": reject.line.offset, "sqlstate": reject.sqlstate}
-        self.database.execute(
-            assets.sql("bronze/quarantine_again"),
-            {**self._place, **values, "reason": reject.reason},
-        )
-        self.stayed[reject.sqlstate] = self.stayed.get(reject.sqlstate, 0) + 1
+    def reject(self, rejects: Sequence[Reject]) -> None:
+        """Leaves records where they are, with the reason of today."""
+        for reject in rejects:
+            self.stayed[reject.sqlstate] = self.stayed.get(reject.sqlstate, 0) + 1
+            if self._reasons[reject.line.offset] != (reject.sqlstate, reject.reason):
+                self._restate(reject)
+
+    def _restate(self, reject: Reject) -> None:
+        values = {"sqlstate": reject.sqlstate, "reason": reject.reason}
+        where = {**self._place, "offset": reject.line.offset}
+        self.database.execute(assets.sql("bronze/quarantine_again"), {**where, **values})
 
     def finish(self) -> None:
         """Counts anew in the ledger."""
@@ -197,7 +202,7 @@ def _retry_object(
     where = {"topic": table.topic, "generation": generation, "partition": partition, "file": file}
     with database.transaction():
         lock_object(database, file)
-        again = _Again(database, table, where)
+        again = _Again(database, table, where, rows)
         for some in _groups(rows):
             wanted = {**where, "offsets": [row.offset for row in some]}
             raws = database.rows(assets.sql("bronze/quarantine_raw"), wanted)

@@ -4,7 +4,7 @@
 (nesting beyond the server's stack) is found by halving.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from bictl import assets
@@ -31,8 +31,8 @@ class Target(Protocol):
         """Takes `count` records of a COPY; all of them, or an error and none."""
         ...
 
-    def reject(self, reject: Reject) -> None:
-        """Takes a record that bronze cannot hold."""
+    def reject(self, rejects: Sequence[Reject]) -> None:
+        """Takes records that bronze cannot hold."""
         ...
 
 
@@ -53,14 +53,13 @@ def load_group(work: Target, ids: SchemaIds, lines: list[Line]) -> None:
         if refusal is None:
             raise
         if len(lines) == 1:
-            work.reject(Reject(lines[0], *refusal))
+            work.reject([Reject(lines[0], *refusal)])
             return
         half = len(lines) // 2
         load_group(work, ids, lines[:half])
         load_group(work, ids, lines[half:])
         return
-    for reject in rejects:
-        work.reject(reject)
+    work.reject(rejects)
 
 
 def _put(work: Target, ids: SchemaIds, lines: list[Line]) -> None:

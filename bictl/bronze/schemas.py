@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from bictl import assets
@@ -47,7 +48,8 @@ class SchemaIds:
         found = self.database.value(known, [digest])
         if found is None:
             values = {"sha256": digest, "schema": schema.decode()}
-            with self.database.transaction():  # a refusal spoils no transaction around it
+            inside = self.database.in_transaction  # which a refusal is not to spoil
+            with self.database.transaction() if inside else nullcontext():
                 self.database.execute(assets.sql("bronze/intern_schema"), values)
             found = self.database.value(known, [digest])
         return int(found)

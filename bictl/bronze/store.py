@@ -3,13 +3,14 @@
 The ledger's CHECK is the last word: a transaction in which a record got lost cannot commit.
 """
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from bictl import assets
 from bictl.bronze.batch import Batch
-from bictl.bronze.copy import ChunkReader
+from bictl.bronze.copy import ChunkReader, text_rows
 from bictl.bronze.prepare import Prepared, Reject, instant
 from bictl.bronze.salvage import salvage
 from bictl.bronze.schemas import SchemaIds
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from bictl.settings import Table
 
 COPY = "copy pg_temp.bictl_batch from stdin (format binary)"
+_COPY_REJECTS = "copy pg_temp.bictl_reject from stdin (format binary)"
 _LOCK = "bictl:object:{}"
 _TRY = "select pg_try_advisory_xact_lock(hashtextextended(%s, 0))"
 
@@ -141,22 +143,21 @@ class BatchStore:
         self._run("bronze/adopt", {**values, "ours": ours, "conflicts": others})
         return conflicts
 
-    def reject(self, reject: Reject) -> None:
-        """Puts a record into quarantine; one that stands elsewhere already is a duplicate."""
-        values = {
-            **_place(self.batch),
-            **_raw(reject.line),
-            "sqlstate": reject.sqlstate,
-            "reason": reject.reason,
-        }
-        if self._rows("bronze/quarantine", values):
-            self.quarantined += 1
-            self.restored += self._unprune(Range(0, reject.line.offset, reject.line.offset + 1))
+    def reject(self, rejects: Sequence[Reject]) -> None:
+        """Puts records into quarantine; what stands elsewhere already is a duplicate."""
+        if not rejects:
             return
-        self.duplicates += 1
-        for standing, same in self._rows("bronze/standing", values):  # unless pruned just now
-            if not same:
-                self._conflicts[reject.line.offset] = standing
+        place = _place(self.batch)
+        self.database.execute("truncate pg_temp.bictl_reject")
+        self.database.copy_in(_COPY_REJECTS, ChunkReader(text_rows(_reject_rows(rejects))))
+        inserted = [int(offset) for (offset,) in self._rows("bronze/quarantine", place)]
+        if inserted:
+            self.restored += self._unprune([Range(0, at, at + 1) for at in inserted])
+        self.quarantined += len(inserted)
+        self.duplicates += len(rejects) - len(inserted)
+        if len(inserted) < len(rejects):  # none stands anywhere where it was pruned just now
+            there = self._rows("bronze/standing", {**place, "inserted": inserted})
+            self._conflicts.update({offset: file for offset, file, same in there if not same})
 
     def forget(self) -> None:
         """Deletes what this object has brought before, for a replay; also what it had brought of
@@ -165,11 +166,12 @@ class BatchStore:
         alone = self.database.value(assets.sql("bronze/is_alone"), place)
         self._run("bronze/forget_object", place)
         if alone:
-            self.restored += self._unprune(self.batch.manifest.range)
+            self.restored += self._unprune([self.batch.manifest.range])
 
-    def _unprune(self, offsets: Range | None) -> int:
+    def _unprune(self, offsets: Sequence[Range] | None) -> int:
         """Takes offsets (None: those of the copied batch) out of what is pruned; how many."""
-        given = None if offsets is None else f"{{[{offsets.first},{offsets.next})}}"
+        spans = [f"[{item.first},{item.next})" for item in offsets or ()]
+        given = None if offsets is None else f"{{{','.join(spans)}}}"
         values = {**_place(self.batch), "offsets": given}
         restored = int(self.database.value(assets.sql("bronze/unprune"), values))
         if restored:
@@ -186,6 +188,7 @@ class BatchStore:
             if held is not None and not held.is_same(line):
                 self._note({**vars(held), "standing": self.batch.info.key})
                 replaced[line.offset] = held.file
+        self._count_released()
         self.database.execute(assets.sql("bronze/ledger_insert"), self._ledger_row(run))
         partition = self.batch.manifest.partition
         return Stored(
@@ -200,6 +203,12 @@ class BatchStore:
                 for offset, file in sorted((self._conflicts | replaced).items())
             ),
         )
+
+    def _count_released(self) -> None:
+        """What left the quarantine is a duplicate of the objects that had brought it there."""
+        for file, count in Counter(held.file for held in self._released.values()).items():
+            values = {"file": file, "loaded": 0, "duplicates": count}
+            self.database.execute(assets.sql("bronze/ledger_released"), values)
 
     def _note(self, values: dict[str, Any]) -> None:
         """Keeps the content that does not stand in bronze."""
@@ -235,8 +244,7 @@ def _put_all(
     work: BatchStore, prepared: Prepared, known_ids: list[int] | None, ids: SchemaIds
 ) -> None:
     """The batch in one COPY; record by record only where Postgres refuses that."""
-    for reject in prepared.rejects:
-        work.reject(reject)
+    work.reject(prepared.rejects)
     if known_ids is not None:
         try:
             if prepared.count:
@@ -304,6 +312,16 @@ def _released(row: tuple[Any, ...]) -> Released:
         file,
         sha256,
     )
+
+
+def _reject_rows(rejects: Sequence[Reject]) -> Iterator[tuple[int, list[bytes | None]]]:
+    """The rejects as bictl_reject takes them."""
+    for number, reject in enumerate(rejects):
+        line = reject.line
+        words = (str(line.offset), str(instant(line.timestamp)))
+        texts = [word.encode() for word in words]
+        reasons = [reject.sqlstate.encode(), reject.reason.encode()]
+        yield number, [*texts, line.key, line.value, *reasons]
 
 
 def _raw(line: Any) -> dict[str, Any]:

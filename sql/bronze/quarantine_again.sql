@@ -5,4 +5,3 @@ where kafka_topic = %(topic)s
     and generation = %(generation)s
     and kafka_partition = %(partition)s
     and kafka_offset = %(offset)s
-    and (sqlstate, reason) <> (%(sqlstate)s, %(reason)s)

@@ -1,12 +1,24 @@
--- Where the record of an offset stands, and whether the quarantine holds these very bytes.
-select batch_file, false as same
-from {table}
-where kafka_topic = %(topic)s and generation = %(generation)s
-    and kafka_partition = %(partition)s and kafka_offset = %(offset)s
-union all
-select
-    batch_file,
-    raw_key is not distinct from %(key)s::bytea and raw_value is not distinct from %(value)s::bytea
-from bronze.cdc_quarantine
-where kafka_topic = %(topic)s and generation = %(generation)s
-    and kafka_partition = %(partition)s and kafka_offset = %(offset)s
+-- Where the records at the copied rejects' offsets stand, where they are not in quarantine by this
+-- very insert: offset, object, and whether the quarantine holds these very bytes.
+select r.kafka_offset::bigint, there.batch_file, there.same
+from pg_temp.bictl_reject r
+cross join lateral (
+    (
+        select b.batch_file, false as same
+        from {table} b
+        where b.kafka_topic = %(topic)s and b.generation = %(generation)s
+            and b.kafka_partition = %(partition)s and b.kafka_offset = r.kafka_offset::bigint
+        limit 1
+    )
+    union all
+    (
+        select
+            q.batch_file,
+            q.raw_key is not distinct from r.raw_key and q.raw_value is not distinct from r.raw_value
+        from bronze.cdc_quarantine q
+        where q.kafka_topic = %(topic)s and q.generation = %(generation)s
+            and q.kafka_partition = %(partition)s and q.kafka_offset = r.kafka_offset::bigint
+        limit 1
+    )
+) as there
+where r.kafka_offset::bigint <> all(%(inserted)s::bigint[])

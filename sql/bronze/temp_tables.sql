@@ -14,3 +14,13 @@ create temp table if not exists bictl_suspect (
     kafka_key text,
     cdc_payload text
 ) on commit delete rows;
+
+create temp table if not exists bictl_reject (
+    n integer not null,
+    kafka_offset text not null,
+    instant text not null,
+    raw_key bytea,
+    raw_value bytea,
+    sqlstate text not null,
+    reason text not null
+) on commit delete rows;
