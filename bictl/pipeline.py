@@ -170,9 +170,12 @@ def bring_forward(
     """
     from bictl.bronze import OldGeneration
     from bictl.bronze import migrate as apply
-    from bictl.takeover import settle, take_over
+    from bictl.takeover import check_choice, settle, take_over
 
     every = list(work.settings.tables.values())
+    if choice is not None:
+        for table in every:
+            check_choice(work.clients.objects, table=table, choice=choice)
     waiting, notes = _waiting(work, every, needs_objects=needs_objects)
     clients, decided = work.clients, {}
     for table in every:
@@ -209,9 +212,12 @@ def bring_forward(
 def plan_forward(work: Work, *, choice: "Choice | None" = None) -> list[str]:
     """What `bring_forward` would do for every table, in words; writes nothing."""
     from bictl.bronze import pending
-    from bictl.takeover import settle
+    from bictl.takeover import check_choice, settle
 
     every = list(work.settings.tables.values())
+    if choice is not None:
+        for table in every:
+            check_choice(work.clients.objects, table=table, choice=choice)
     words = pending(work.clients.database, every)
     waiting, notes = _waiting(work, every, needs_objects=False)
     for table in every:

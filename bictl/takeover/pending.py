@@ -69,22 +69,24 @@ def settle(
     choice: Choice | None = None,
     dry_run: bool = False,
 ) -> Decision:
-    """The generation of what is pending: as it was decided before, or decided now and kept.
-
-    UsageError when a person asks for another one than stands.
-    """
+    """The generation of what is pending: as it was decided before, or decided now and kept."""
     known = read_decision(objects, table.prefix)
     if known is None:
         samples = _samples(objects, database, table, pending)
         found = decide(reader, objects, samples, table=table, choice=choice)
         return found if dry_run else keep(objects, table.prefix, found)
-    if choice is not None and (choice == LEGACY) != known.is_legacy:
+    return known
+
+
+def check_choice(objects: "ObjectStore", *, table: "Table", choice: Choice) -> None:
+    """UsageError when a person asks for another generation than was settled before."""
+    known = read_decision(objects, table.prefix)
+    if known is not None and (choice == LEGACY) != known.is_legacy:
         raise UsageError(
             f"the old records of {table.name} belong to generation {known.generation} since"
             f" {known.at}: {known.why}",
             hint="what is sealed stays sealed: run bictl migrate without --legacy-generation",
         )
-    return known
 
 
 def _samples(

@@ -94,6 +94,9 @@ def _open(
         places={partition: place.known for partition, place in places.items()},
         notes=[],
     )
+    for place in places.values():  # a killed run may have left one behind
+        if kept.found.get(place.known.place) != place.known:
+            sealer.keep(place.known)
     return Sealing(
         sealer=sealer,
         coverage=Coverage(sealer),
