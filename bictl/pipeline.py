@@ -10,7 +10,14 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from bictl.errors import BatchConflict, BictlError, LossError, TimedOut, exit_code_of
+from bictl.errors import (
+    BatchConflict,
+    BictlError,
+    LockHeld,
+    LossError,
+    TimedOut,
+    exit_code_of,
+)
 from bictl.records import OnProgress, OnWait, Stop, never_stop, no_progress, wait_silently
 
 if TYPE_CHECKING:
@@ -279,9 +286,16 @@ def retry_quarantine(work: Work, table: "Table", *, chosen: "Chosen") -> "Retrie
 
 def transform(work: Work, tables: "list[Table]", *, force: bool = False) -> "TransformResult":
     """Bronze → staging, for all of the tables in one run of dbt."""
+    result = _transform_each(work, tables, force=force)
+    result.raise_failures()
+    return result
+
+
+def _transform_each(work: Work, tables: "list[Table]", *, force: bool = False) -> "TransformResult":
+    """The same, with each table's own failure in the result."""
     from bictl.bronze import check_version
     from bictl.clients.dbt import Dbt
-    from bictl.staging import transform as stage
+    from bictl.staging import transform_each as stage
 
     work.begin()
     check_version(work.clients.database)
@@ -295,7 +309,12 @@ def transform(work: Work, tables: "list[Table]", *, force: bool = False) -> "Tra
             on_progress=work.on_progress,
             stop=work.stop,
         )
-        _note(work, outcome, result, views=result.views)
+        ended = {item.name: "fail" if item.name in result.failures else "ok" for item in tables}
+        _note(work, outcome, result, views=result.views, tables=ended)
+        if result.failures:
+            outcome.status = "fail"
+            outcome.exit_code = worst_code([exit_code_of(e) for e in result.failures.values()])
+            outcome.error = "; ".join(f"{name}: {e}" for name, e in result.failures.items())
     return result
 
 
@@ -415,17 +434,45 @@ def run(work: Work, tables: "list[Table]") -> Iterator[Step]:
                 going.remove(table)
             if work.stop():
                 return
-    if going:
-        names = ", ".join(table.name for table in going)
-        step = _step("transform", names, partial(transform, work, going))
+    passed: list[Table] = []
+    for table, step in _transformed(work, going):
         yield step
-        if step.state == "fail" or work.stop():
-            return
-    for table in going:
+        if step.state != "fail":
+            passed.append(table)
+    if work.stop():
+        return
+    for table in passed:
         if table.embed:
             yield _step("embed", table.name, partial(embed, work, table))
         if work.stop():
             return
+
+
+def _transformed(work: Work, tables: "list[Table]") -> "Iterator[tuple[Table, Step]]":
+    """One run of dbt, and a step for each table. Where another run holds one table's lock, the
+    tables are done one by one, so that the others need not wait for it."""
+    if not tables:
+        return
+    started = time.monotonic()
+    try:
+        result = _transform_each(work, tables)
+    except LockHeld as held:
+        if len(tables) > 1:
+            for table in tables:
+                yield from _transformed(work, [table])
+            return
+        failures: dict[str, BictlError] = {tables[0].name: held}
+    except BictlError as error:
+        failures = {table.name: error for table in tables}
+    else:
+        failures = result.failures
+    seconds = time.monotonic() - started
+    for table in tables:
+        failure = failures.get(table.name)
+        if failure is not None:
+            yield table, _failed("transform", table.name, seconds, failure)
+        else:
+            yield table, _done("transform", table.name, seconds, result.of(table))
 
 
 def worst(steps: "list[Step]") -> int:
@@ -443,21 +490,16 @@ def _step(stage: str, table: str, do: Callable[[], Any]) -> Step:
     try:
         result = do()
     except BictlError as error:
-        return Step(
-            table=table,
-            stage=stage,
-            state="fail",
-            seconds=time.monotonic() - started,
-            summary=error.message,
-            exit_code=exit_code_of(error),
-            hint=error.hint,
-            result=error if isinstance(error, LossError) else None,
-        )
+        return _failed(stage, table, time.monotonic() - started, error)
+    return _done(stage, table, time.monotonic() - started, result)
+
+
+def _done(stage: str, table: str, seconds: float, result: Any) -> Step:
     return Step(
         table=table,
         stage=stage,
         state="warn" if result.exit_code else "ok",
-        seconds=time.monotonic() - started,
+        seconds=seconds,
         summary=result.summary,
         exit_code=result.exit_code,
         result=result,
@@ -475,6 +517,19 @@ def _topic_lock(work: Work, table: "Table", *, command: str) -> AbstractContextM
         command=f"{command} {table.name}",
         stop=work.stop,
         on_wait=work.on_wait,
+    )
+
+
+def _failed(stage: str, table: str, seconds: float, error: BictlError) -> Step:
+    return Step(
+        table=table,
+        stage=stage,
+        state="fail",
+        seconds=seconds,
+        summary=error.message,
+        exit_code=exit_code_of(error),
+        hint=error.hint,
+        result=error if isinstance(error, LossError) else None,
     )
 
 

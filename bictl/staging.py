@@ -8,13 +8,13 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
-from bictl.errors import NotFound, StageFailed, Unreachable
+from bictl.errors import BictlError, NotFound, StageFailed, Unreachable
 from bictl.records import OnProgress, Progress, Stop, never_stop, no_progress
 
 if TYPE_CHECKING:
@@ -30,14 +30,39 @@ _REFUSED = re.compile(r"cannot (drop columns from view|change (name|data type) o
 
 @dataclass(frozen=True, kw_only=True)
 class TransformResult:
-    """The nodes that ran, the rows of each view, and the tables that needed nothing."""
+    """The nodes that ran, the rows of each view, and the models that needed nothing.
+
+    `failures` says why for each table (by its name) whose model or tests failed; the others passed.
+    """
 
     nodes: "tuple[Node, ...]"
     views: dict[str, int]
     unchanged: tuple[str, ...] = ()
     stopped: bool = False
+    failures: "dict[str, BictlError]" = field(default_factory=dict)
 
     exit_code: int = 0
+
+    def of(self, table: "Table") -> "TransformResult":
+        """The same for one of the tables."""
+        model = table.staging
+        return replace(
+            self,
+            nodes=tuple(node for node in self.nodes if model in node.models),
+            views={name: count for name, count in self.views.items() if name == model},
+            unchanged=tuple(name for name in self.unchanged if name == model),
+            failures={},
+        )
+
+    def raise_failures(self) -> None:
+        """Raises the failure of the one table that failed; StageFailed naming all of several."""
+        if not self.failures:
+            return
+        first, *others = self.failures.values()
+        if not others:
+            raise first
+        said = "; ".join(f"{name}: {error.message}" for name, error in self.failures.items())
+        raise StageFailed(f"{len(self.failures)} tables failed: {said}", hint=first.hint)
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -87,44 +112,91 @@ def transform(
     `force` does so also where nothing changed. Raises StageFailed when a model or a test fails,
     naming each, and what Database raises when Postgres does not answer.
     """
-    _check_models(dbt, tables)
-    memory = _Memory(dbt.directory / "tested.json")
-    before = {table.staging: fingerprint(dbt, database, table) for table in tables}
-    todo = [
-        table for table in tables if force or memory.get(table.staging) != before[table.staging]
-    ]
-    unchanged = tuple(table.staging for table in tables if table not in todo)
-    if not todo:
-        return TransformResult(nodes=(), views={}, unchanged=unchanged)
+    result = transform_each(
+        dbt, database, tables=tables, force=force, on_progress=on_progress, stop=stop
+    )
+    result.raise_failures()
+    return result
+
+
+def transform_each(
+    dbt: "Dbt",
+    database: "Database",
+    *,
+    tables: "Sequence[Table]",
+    force: bool = False,
+    on_progress: OnProgress = no_progress,
+    stop: Stop = never_stop,
+) -> TransformResult:
+    """The same in one run of dbt where no table stops another: one whose model or test failed is
+    in the result's `failures`. Raises StageFailed when dbt itself fails."""
+    plan = _plan(dbt, database, tables, force=force)
+    unchanged, failures = plan.unchanged, plan.failures
+    if not plan.todo:
+        return TransformResult(nodes=(), views={}, unchanged=unchanged, failures=failures)
     on_progress(Progress(stage="transform", done=0, unit="nodes", note="dbt starts"))
-    models = [table.staging for table in todo]
+    models = [table.staging for table in plan.todo]
     nodes = _build(dbt, database, models, on_node=_counted(on_progress), stop=stop)
     if stop():
-        return TransformResult(nodes=tuple(nodes), views={}, unchanged=unchanged, stopped=True)
-    for table in todo:  # as it was before the tests: what came meanwhile is tested next time
-        memory.set(table.staging, before[table.staging] | _view(dbt, database, table))
-    views = {table.staging: _count(dbt, database, table) for table in todo}
-    return TransformResult(nodes=tuple(nodes), views=views, unchanged=unchanged)
+        return TransformResult(
+            nodes=nodes, views={}, unchanged=unchanged, stopped=True, failures=failures
+        )
+    views = {}
+    for table in plan.todo:  # as it was before the tests: what came meanwhile is tested next time
+        if failed := _failed(nodes, table):
+            failures[table.name] = _kept(dbt, database, failed) or _failure(failed)
+            continue
+        view = _view(dbt, database, table)
+        plan.memory.set(table.staging, plan.before[table.staging] | view)
+        views[table.staging] = _count(dbt, database, table)
+    if failures:
+        database.value("select 1")  # Unreachable: a database that is gone is no model's fault
+    return TransformResult(nodes=nodes, views=views, unchanged=unchanged, failures=failures)
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Plan:
+    """Which tables have something to do; `before` are their fingerprints by model."""
+
+    memory: "_Memory"
+    todo: "list[Table]"
+    before: dict[str, dict[str, Any]]
+    unchanged: tuple[str, ...]
+    failures: "dict[str, BictlError]"
+
+
+def _plan(dbt: "Dbt", database: "Database", tables: "Sequence[Table]", *, force: bool) -> _Plan:
+    memory, models = _Memory(dbt.directory / "tested.json"), dbt.models()
+    before: dict[str, dict[str, Any]] = {}
+    failures: dict[str, BictlError] = {}
+    for table in tables:
+        try:
+            _check_model(dbt, models, table)
+            before[table.staging] = fingerprint(dbt, database, table)
+        except Unreachable:
+            raise
+        except BictlError as error:
+            failures[table.name] = error
+    known = [table for table in tables if table.name not in failures]
+    todo = [table for table in known if force or memory.get(table.staging) != before[table.staging]]
+    return _Plan(
+        memory=memory,
+        todo=todo,
+        before=before,
+        unchanged=tuple(table.staging for table in known if table not in todo),
+        failures=failures,
+    )
 
 
 def _build(
     dbt: "Dbt", database: "Database", models: list[str], *, on_node: "OnNode", stop: Stop
-) -> "list[Node]":
-    """The nodes, none of which failed; StageFailed otherwise."""
+) -> "tuple[Node, ...]":
     try:
-        nodes = dbt.build(
-            models,
-            on_node=on_node,
-            end_queries=partial(_end_queries, database, dbt.application),
-            stop=stop,
-        )
-        failed = [node for node in nodes if node.state in {"fail", "skipped"}]
-        if failed and not stop():
-            raise _kept(dbt, database, failed) or _failure(failed)
+        end_queries = partial(_end_queries, database, dbt.application)
+        return tuple(dbt.build(models, on_node=on_node, end_queries=end_queries, stop=stop))
     except StageFailed:
-        database.value("select 1")  # Unreachable: a database that is gone is not the model's fault
+        database.value("select 1")  # Unreachable: a database that is gone is nobody else's fault
         raise
-    return nodes
 
 
 def _end_queries(database: "Database", application: str) -> None:
@@ -133,13 +205,18 @@ def _end_queries(database: "Database", application: str) -> None:
         database.rows(assets.sql("staging/end_dbt"), [application])
 
 
-def _check_models(dbt: "Dbt", tables: "Sequence[Table]") -> None:
-    models = dbt.models()
-    for table in tables:
-        if table.staging not in models:
-            raise NotFound(
-                "dbt model", table.staging, existing=models, where=f"in {dbt.project_dir}"
-            )
+def _check_model(dbt: "Dbt", models: list[str], table: "Table") -> None:
+    if table.staging not in models:
+        raise NotFound("dbt model", table.staging, existing=models, where=f"in {dbt.project_dir}")
+
+
+def _failed(nodes: "Sequence[Node]", table: "Table") -> "list[Node]":
+    """The table's nodes that did not pass; those of which nobody knows whose they are count."""
+    return [
+        node
+        for node in nodes
+        if node.state in {"fail", "skipped"} and (not node.models or table.staging in node.models)
+    ]
 
 
 def _counted(on_progress: OnProgress) -> "OnNode":

@@ -14,7 +14,8 @@ _STATES = {"success": "ok", "pass": "ok", "no-op": "ok", "warn": "warn", "skippe
 @dataclass(frozen=True, kw_only=True)
 class Node:
     """A model or a test: `state` is started, ok, warn, fail or skipped; `failures` are the rows
-    that a test found; `file` is its compiled SQL."""
+    that a test found; `file` is its compiled SQL; `models` are itself, or what the test is about.
+    """
 
     name: str
     kind: str
@@ -25,6 +26,7 @@ class Node:
     failures: int = 0
     message: str = ""
     file: Path | None = None
+    models: tuple[str, ...] = ()
 
 
 OnNode = Callable[[Node], None]
@@ -42,7 +44,11 @@ class Report:
     @property
     def nodes(self) -> list[Node]:
         """Those that ended, in the order of ending."""
-        return list(self._ended.values())
+        about = self._about()
+        return [
+            replace(node, models=(node.name,) if node.kind == "model" else about.get(unique_id, ()))
+            for unique_id, node in self._ended.items()
+        ]
 
     def read(self, line: bytes) -> None:
         """Takes in one line; what is not an event is left out."""
@@ -69,6 +75,23 @@ class Report:
                 f"dbt failed: {_flat(said)}",
                 hint=f"dbt's own words are in {errors.parent / 'logs' / 'dbt.log'} and {errors}",
             )
+
+    def _about(self) -> dict[str, tuple[str, ...]]:
+        """The models that each node depends on, from the manifest that dbt wrote; no node where
+        there is none."""
+        try:
+            manifest = json.loads((self._target / "manifest.json").read_bytes())
+            return {
+                unique_id: tuple(
+                    name.rpartition(".")[2]
+                    for name in manifest["nodes"][unique_id]["depends_on"]["nodes"]
+                    if name.startswith("model.")
+                )
+                for unique_id in self._ended
+                if unique_id in manifest["nodes"]
+            }
+        except (OSError, ValueError, KeyError, TypeError):
+            return {}
 
     def _node(self, data: dict[str, Any]) -> None:
         info, status = data["node_info"], str(data.get("status") or "")
