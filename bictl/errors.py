@@ -146,11 +146,14 @@ def exit_code_of(error: BaseException) -> int:
 
 
 def nearest(name: str, existing: Iterable[str]) -> list[str]:
-    """`existing`, those closest to `name` first."""
-    by_likeness = {
-        item: difflib.SequenceMatcher(None, name.lower(), item.lower()).ratio() for item in existing
-    }
-    return sorted(by_likeness, key=lambda item: (-by_likeness[item], item))
+    """`existing`, those closest to `name` first; of equally close ones those that begin alike."""
+    wanted = name.lower()
+
+    def distance(item: str) -> tuple[float, bool, str]:
+        likeness = difflib.SequenceMatcher(None, wanted, item.lower()).ratio()
+        return -likeness, item[:1].lower() != wanted[:1], item
+
+    return sorted(existing, key=distance)
 
 
 def _list_nearest(kind: str, name: str, existing: list[str]) -> str:

@@ -179,14 +179,13 @@ def bring_forward(
     from bictl.bronze import migrate as apply
     from bictl.takeover import check_choice, settle, take_over
 
-    every = list(work.settings.tables.values())
     if choice is not None:
-        for table in every:
+        for table in tables:
             check_choice(work.clients.objects, table=table, choice=choice)
-    waiting, notes = _waiting(work, every, needs_objects=needs_objects)
+    waiting, notes = _waiting(work, tables, needs_objects=needs_objects)
     clients, decided = work.clients, {}
-    for table in every:
-        if waiting[table.name].is_old or (table in tables and waiting[table.name]):
+    for table in tables:
+        if waiting[table.name]:
             decided[table.name] = settle(
                 clients.reader,
                 clients.objects,
@@ -196,7 +195,7 @@ def bring_forward(
                 choice=choice,
             )
     legacy = {name: OldGeneration(one.generation, one.number) for name, one in decided.items()}
-    migration = apply(clients.database, every, legacy=legacy)
+    migration = apply(clients.database, tables, legacy=legacy)
     taken = {}
     for table in tables:
         if table.name in decided:
@@ -382,8 +381,35 @@ def verify(
             stop=work.stop,
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
-        outcome.result = {**as_memory(report), "summary": report.headline, "bronze": table.bronze}
+        outcome.result = {**as_memory(report), "summary": report.headline}
     return report
+
+
+def verify_each(
+    work: Work,
+    tables: "Sequence[Table]",
+    *,
+    level: str = "default",
+    select: "Sequence[str]" = (),
+    exclude: "Sequence[str]" = (),
+) -> "list[Report]":
+    """The verdict on each table; one that cannot be come to stops no other, and is in its report.
+
+    Raises NotFound for an unknown check.
+    """
+    from bictl.verify.checks import chosen
+    from bictl.verify.run import not_judged
+
+    for table in tables:
+        chosen(table, level, select=select, exclude=exclude)
+    reports = []
+    for table in tables:
+        try:
+            report = verify(work, table, level=level, select=select, exclude=exclude)
+        except BictlError as error:
+            report = not_judged(table, error, level=level, run=work.run)
+        reports.append(report)
+    return reports
 
 
 def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) -> "PruneResult":
@@ -393,6 +419,7 @@ def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) ->
     from bictl.errors import UsageError
     from bictl.verify.read_bronze import read_verdict
 
+    work.begin()
     check_version(work.clients.database)
     with _recorded(work, "prune", table) as outcome:
         verdict = read_verdict(work.clients.database, table)

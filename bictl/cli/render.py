@@ -90,6 +90,10 @@ class Screen:
             self.show(view)
         self.say(sentence)
 
+    def clear(self) -> None:
+        """An empty screen; nothing where stdout is no terminal."""
+        self._console(sys.stdout).clear()
+
     def write(self, line: str) -> None:
         """A line of the result as it is; BictlError when it cannot be written."""
         with _writing():

@@ -65,7 +65,8 @@ def run_and_say(here: Session, table: str | None, *, lock_wait: float = 0.0) -> 
         for step in pipeline.run(work, here.tables(table)):
             steps.append(step)
             if step.state == "fail":
-                here.screen.error(f"{step.stage} {step.table}: {step.summary}", step.hint)
+                hint = here.advice(step.hint) if step.exit_code == 4 else step.hint
+                here.screen.error(f"{step.stage} {step.table}: {step.summary}", hint)
             else:
                 here.screen.say(f"{step.stage:<12}{step.summary}  ({step.seconds:.1f} s)")
             for warning in getattr(step.result, "warnings", ()):

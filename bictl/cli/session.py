@@ -52,6 +52,13 @@ class Session:
         """Whether the settings, if they were read, are a local stack's own."""
         return self._settings is not None and self._settings.local_stack
 
+    def advice(self, hint: str | None) -> str | None:
+        """What to do when a service does not answer: start the local stack where it is meant and
+        does not run, else `hint`."""
+        if self.uses_local_stack and _is_down(self.settings):
+            return "the local stack has to run: bictl stack up"
+        return hint
+
     def use(self, settings: "Settings") -> None:
         """The settings of this run, instead of those that would be found."""
         self._settings = settings
@@ -141,8 +148,7 @@ def session(context: Any, *, late_is_error: bool = True) -> Iterator[Session]:
         try:
             yield found
         except Unreachable as error:
-            if found.uses_local_stack and _is_down(found.settings):
-                error.hint = "the local stack has to run: bictl stack up"
+            error.hint = found.advice(error.hint)
             raise
         except LockHeld:
             stop.check()  # the waiting for the lock was ended by a signal

@@ -114,10 +114,8 @@ def _judge(
 
     with here.screen.progress() as on_progress:
         work = here.work(on_progress)
-        return [
-            pipeline.verify(work, item, level=level, select=select, exclude=exclude)
-            for item in here.tables(table, topic)
-        ]
+        tables = here.tables(table, topic)
+        return pipeline.verify_each(work, tables, level=level, select=select, exclude=exclude)
 
 
 def _show(here: Session, reports: "list[Report]") -> int:
@@ -155,14 +153,23 @@ def _complain(here: Session, reports: "list[Report]") -> None:
     """With -q: silent on success, one error and hint a table otherwise."""
     for report in reports:
         if report.exit_code:
-            hints = [item.hint for item in report.boundaries if item.hint]
-            hints += [check.hint for check in report.checks if check.hint]
-            here.screen.error(f"{report.table}: {report.headline}", next(iter(hints), None))
+            here.screen.error(f"{report.table}: {report.headline}", _repair(here, report))
+
+
+def _repair(here: Session, report: "Report") -> str | None:
+    """What to do first: what the headline is about, before the rest of what is amiss."""
+    checks, boundaries = report.checks, report.boundaries
+    hints = [item.hint for item in checks if item.state == "fail" and item.kind == "loss"]
+    hints += [item.hint for item in boundaries if item.state == report.state]
+    hints += [item.hint for item in checks if item.state == report.state]
+    hints += [item.hint for item in boundaries] + [item.hint for item in checks]
+    first = next((hint for hint in hints if hint), None)
+    return here.advice(first) if any(check.unreachable for check in checks) else first
 
 
 def show_tables(here: Session, reports: "list[Report]") -> None:
     """The boundaries, then what is not well; on stderr the sentence where no title stands."""
-    from bictl.verify.present import boundary_rows, check_rows
+    from bictl.verify.present import boundary_rows
 
     several = len(reports) > 1
     columns = BOUNDARIES if several else BOUNDARIES[1:]
@@ -177,18 +184,23 @@ def show_tables(here: Session, reports: "list[Report]") -> None:
             )
         )
         if here.screen.format == "table":
-            _details(here, check_rows(report))
+            _details(here, report)
         else:
             here.screen.say(f"{report.state.value}: {report.headline}")
         for words in report.acknowledged:
             here.screen.say(words)
 
 
-def _details(here: Session, checks: Sequence[dict[str, Any]]) -> None:
+def _details(here: Session, report: "Report") -> None:
     """The checks that are not well, and the commands that repair them, each on a line of its own
     so that it can be copied; with -v all checks."""
+    from bictl.verify.present import check_rows
+
+    checks = check_rows(report)
     wrong = [row for row in checks if row["state"] != "ok"]
     rows = checks if here.options.verbose else wrong
+    if any(check.unreachable for check in report.checks) and (up := here.advice(None)):
+        here.screen.write(f"→ {up}")
     if rows:
         here.screen.show(View(schema="bictl.verify/1", columns=CHECKS, rows=rows))
     for hint in dict.fromkeys(row["hint"] for row in wrong if row["hint"]):

@@ -1,9 +1,8 @@
 """Work beside the work: a call in a thread that nobody has to wait for."""
 
-import queue
 import threading
 from collections.abc import Callable
-from typing import Generic, NoReturn, TypeVar
+from typing import Generic, TypeVar
 
 from bictl.errors import TimedOut
 
@@ -18,31 +17,22 @@ class Answer(Generic[_T]):
 
     def __init__(self, ask: Callable[[], _T]) -> None:
         self._ask = ask
-        self._came: queue.SimpleQueue[Callable[[], _T]] = queue.SimpleQueue()
+        self._came = threading.Event()
+        self._found: list[_T] = []
+        self._error: BaseException | None = None
         threading.Thread(target=self._work, daemon=True).start()
 
     def within(self, seconds: float, *, late: str) -> _T:
-        """The answer, or what the call raised; TimedOut with the words `late` after `seconds`.
-
-        To be taken once.
-        """
-        try:
-            give = self._came.get(timeout=max(seconds, 0.001))
-        except queue.Empty:
-            raise TimedOut(late) from None
-        return give()
+        """The answer, or what the call raised; TimedOut with the words `late` after `seconds`."""
+        if not self._came.wait(max(seconds, 0)):
+            raise TimedOut(late)
+        if self._error is not None:
+            raise self._error
+        return self._found[0]
 
     def _work(self) -> None:
         try:
-            found = self._ask()
+            self._found.append(self._ask())
         except BaseException as error:  # for the thread that waits
-            self._came.put(_raising(error))
-        else:
-            self._came.put(lambda: found)
-
-
-def _raising(error: BaseException) -> Callable[[], NoReturn]:
-    def give() -> NoReturn:
-        raise error
-
-    return give
+            self._error = error
+        self._came.set()

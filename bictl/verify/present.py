@@ -8,6 +8,7 @@ from bictl.verify.report import Boundary, Check, Report, Sample, State, percent
 
 SCHEMA = "bictl.verify/1"
 _NAGIOS = {State.OK: 0, State.WARN: 1, State.FAIL: 2, State.UNKNOWN: 3}
+_WORST_FIRST = (2, 3, 1, 0)
 _NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
 
 
@@ -67,10 +68,11 @@ def as_document(report: Report) -> dict[str, Any]:
 def as_memory(report: Report) -> dict[str, Any]:
     """What the ledger of runs keeps of a verdict: small, and enough for the next quick look."""
     document = as_document(report)
-    kept = ("table", "level", "state", "complete", "headline", "percent", "cut", "frontiers")
+    kept = ("table", "topic", "level", "state", "complete", "headline", "percent", "cut")
     counts = ("from", "to", "unit", "expected", "accounted", "in_flight", "missing", "state")
     return {
-        **{key: document[key] for key in kept},
+        **{key: document[key] for key in (*kept, "frontiers")},
+        "bronze": report.bronze,
         "boundaries": [{key: item[key] for key in counts} for item in document["boundaries"]],
         "failed": [check.id for check in report.checks if check.state is State.FAIL],
         "unknown": [check.id for check in report.checks if check.state is State.UNKNOWN],
@@ -80,14 +82,16 @@ def as_memory(report: Report) -> dict[str, Any]:
 def nagios_code(reports: Sequence[Report]) -> int:
     """0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN: critical before unknown before warning."""
     codes = [_nagios_code(report) for report in reports]
-    return next((code for code in (2, 3, 1, 0) if code in codes), 3)
+    return next((code for code in _WORST_FIRST if code in codes), 3)
 
 
 def nagios_text(reports: Sequence[Report]) -> str:
-    """A plugin's output: status and headline, performance data, the failed checks below.
+    """A plugin's output: status and headline, performance data, the failed checks below. Of several
+    tables the worst stands first: a monitor may show but the beginning.
 
     https://nagios-plugins.org/doc/guidelines.html#AEN33, section 2.1 and 2.6
     """
+    reports = sorted(reports, key=lambda report: _WORST_FIRST.index(_nagios_code(report)))
     word = _NAGIOS_WORDS[nagios_code(reports)]
     said = "; ".join(
         f"{report.table}: {report.headline}" if len(reports) > 1 else report.headline

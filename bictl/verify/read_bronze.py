@@ -166,19 +166,24 @@ def read_conflicts(database: "Database", table: "Table") -> int:
 
 
 def read_mismatch(database: "Database") -> SchemaMismatch | None:
-    """What is wrong with the version of bictl's tables."""
+    """What is wrong with the version of bictl's tables; who never had any wants them filled too."""
     from bictl.bronze import check_version
 
     try:
         check_version(database)
     except SchemaMismatch as mismatch:
+        if not columns(database, "bictl.schema_version"):
+            mismatch.hint = "bictl run, which makes them; or bictl load-bronze"
         return mismatch
     return None
 
 
 def read_verdict(database: "Database", table: "Table") -> Verdict | None:
     """The last full verdict on the table that was complete."""
-    rows = database.rows(assets.sql("verify/last_verdict"), {"table": table.name})
+    rows = database.rows(
+        assets.sql("verify/last_verdict"),
+        {"table": table.name, "topic": table.topic, "bronze": table.bronze},
+    )
     if not rows:
         return None
     at, frontiers, run = rows[0]

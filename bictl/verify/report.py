@@ -196,6 +196,7 @@ class Report:
     expired: Sample = NOTHING  # offsets whose objects a lifecycle rule took, bronze holds them
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran
+    bronze: str = ""  # the bronze table that was read
     state: State = State.UNKNOWN
     headline: str = ""
 

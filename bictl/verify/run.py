@@ -6,14 +6,25 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bictl.errors import BictlError, LossError, Unreachable
 from bictl.records import LEGACY, OnProgress, Progress, Range, Stop, never_stop, no_progress
 from bictl.verify import frame
 from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.expired import Expired
 from bictl.verify.headline import headline
-from bictl.verify.layers import SOURCE, STAGING, VECTORS
-from bictl.verify.report import NOTHING, Boundary, Report, Sample, of_ranges, worst
+from bictl.verify.layers import META, SOURCE, STAGING, VECTORS
+from bictl.verify.report import (
+    NOTHING,
+    Boundary,
+    Check,
+    Kind,
+    Report,
+    Sample,
+    State,
+    of_ranges,
+    worst,
+)
 from bictl.verify.world import Question, World
 
 if TYPE_CHECKING:
@@ -21,6 +32,9 @@ if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
     from bictl.settings import Table
+
+
+NOT_JUDGED = "M0"
 
 
 def verify(
@@ -77,6 +91,7 @@ def verify(
         report = Report(
             table=table.name,
             topic=table.topic,
+            bronze=table.bronze,
             level=level,
             run=run,
             started=question.now,
@@ -100,6 +115,52 @@ def verify(
         world.close()
     on_progress(Progress(stage="verify", done=len(checks), total=len(checks), unit="checks"))
     return concluded(report)
+
+
+def not_judged(
+    table: "Table", error: BictlError, *, level: str, run: str = "", now: datetime | None = None
+) -> Report:
+    """The report on a table whose verdict could not be come to at all: why, and that nothing of it
+    is known. Evidence of loss is a failure."""
+    lost = isinstance(error, LossError)
+    reason = Check(
+        id=NOT_JUDGED,
+        title="the table could be judged",
+        boundary=META,
+        state=State.FAIL if lost else State.UNKNOWN,
+        kind=Kind.LOSS if lost else Kind.FAILED,
+        message=error.message,
+        hint=error.hint or "bictl doctor",
+        unreachable=isinstance(error, Unreachable),
+    )
+    boundaries = [
+        Boundary(
+            upstream=item.upstream,
+            downstream=item.downstream,
+            verb=item.verb,
+            state=State.UNKNOWN,
+            tally=None,
+            hint=reason.hint,
+            note=error.message,
+        )
+        for item in crossings(table, level)
+    ]
+    return concluded(
+        Report(
+            table=table.name,
+            topic=table.topic,
+            bronze=table.bronze,
+            level=level,
+            run=run,
+            started=now or datetime.now(UTC),
+            seconds=0.0,
+            cut=(),
+            scope=tuple(_scope(boundaries)),
+            unverified=_unverified(table, level, ()),
+            boundaries=tuple(boundaries),
+            checks=(reason,),
+        )
+    )
 
 
 def concluded(report: Report) -> Report:

@@ -64,6 +64,8 @@ def test_a_partition_that_is_new_since_the_full_verdict_is_no_alarm(empty_pipeli
         json.dumps(
             {
                 "table": "product",
+                "topic": empty_pipeline.table.topic,
+                "bronze": empty_pipeline.table.bronze,
                 "complete": True,
                 "frontiers": [
                     {"generation": empty_pipeline.generation(), "partition": 0, "next": 3}

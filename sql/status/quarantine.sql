@@ -1,0 +1,1 @@
+select count(*) from bronze.cdc_quarantine where kafka_topic = %s
