@@ -73,12 +73,7 @@ def migrate(
             )
             return
         with here.screen.progress() as on_progress:
-            done = pipeline.bring_forward(
-                here.work(on_progress, lock_wait=lock_wait),
-                list(here.settings.tables.values()),
-                choice=choice,
-                needs_objects=False,
-            )
+            done = pipeline.migrate(here.work(on_progress, lock_wait=lock_wait), choice=choice)
         taken = list(done.taken.values())
         for warning in [*done.notes, *(words for one in taken for words in one.warnings)]:
             here.screen.warn(warning)

@@ -50,7 +50,7 @@ LAST = (
 _AGE = re.compile(r"(\d+) ?(s|min|h|d)")
 _SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 STAGES = ("ingest", "load-bronze", "transform", "embed", "verify")
-_OTHERS = ("prune", "quarantine retry", "takeover", "migrate")
+_OTHERS = ("quarantine-retry", "prune", "migrate")
 
 
 @app.callback()

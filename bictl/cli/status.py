@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from bictl.ops.ledger import Last
     from bictl.status import Report, TableStatus, Verdict
 
-PATIENCE = 5.0  # seconds for a service that does not answer
+ANSWER = 5.0  # seconds for one answer of a service
+PATIENCE = 15.0  # seconds for all that a service has to tell
 PARTITIONS = (
     Column("partition", kind="count"),
     Column("frontier", kind="count"),
@@ -90,13 +91,13 @@ def _look(here: Session, table: str | None, topic: str | None) -> "Report":
     from bictl.clients import Clients
     from bictl.status import gather
 
-    patience = min(PATIENCE, here.options.timeout or PATIENCE)
+    most = here.options.timeout or PATIENCE
     return gather(
-        partial(Clients, here.settings, timeout=patience),
+        partial(Clients, here.settings, timeout=min(ANSWER, most)),
         here.tables(table, topic),
         staging_schema=here.settings.dbt.view_schema,
         max_lag=here.settings.verify.max_lag,
-        patience=patience,
+        patience=min(PATIENCE, most),
     )
 
 

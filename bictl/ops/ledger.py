@@ -132,7 +132,7 @@ def last(
     """The last success of each stage and table; stages that never ran are left out, but for
     those that are `always` told."""
     if not exists(database):
-        return []
+        return [_never(stage, table) for table in tables for stage in stages if stage in always]
     given = {"stages": list(stages), "tables": list(tables), "always": list(always)}
     rows = database.dicts(assets.sql("runs/last"), given)
     going = {row["newest_id"] for row in rows if row["newest_state"] == "running"}
@@ -171,6 +171,23 @@ def _run(row: Mapping[str, Any]) -> Run:
         finished_at=row["finished_at"],
         error=row["error"],
         result=row["result"] or {},
+    )
+
+
+def _never(stage: str, table: str) -> Last:
+    """Of a stage that never ran."""
+    return Last(
+        stage=stage,
+        table=table,
+        run_id=None,
+        at=None,
+        seconds=None,
+        summary="",
+        failed_since=0,
+        newest_run=None,
+        newest_at=None,
+        newest_state="never",
+        newest_summary="",
     )
 
 

@@ -40,18 +40,25 @@ class Outcome:
 
 @contextmanager
 def recorded(
-    database: "Database | None", run: str, *, command: str, arguments: Mapping[str, Any]
+    database: "Database | None",
+    run: str,
+    *,
+    command: str,
+    arguments: Mapping[str, Any],
+    makes_it: bool = False,
 ) -> Iterator[Outcome]:
     """Keeps the row of one stage of a run, from `running` to its outcome; secrets are taken out.
 
     Without a database, or where it cannot be written, the run stands in the log only: no stage
-    depends on this ledger.
+    depends on this ledger. `makes_it` is for work that makes the ledger, whose row comes behind it.
     """
     outcome = Outcome()
     row = None if database is None else _start(database, run, command, arguments)
     try:
         with _watched(outcome, command):
             yield outcome
+        if makes_it and database is not None and row is None:
+            row = _start(database, run, command, arguments)
     finally:
         if database is not None and row is not None:
             _finish(database, row, outcome)
