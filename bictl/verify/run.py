@@ -156,7 +156,7 @@ def not_judged(
             seconds=0.0,
             cut=(),
             scope=tuple(_scope(boundaries)),
-            unverified=_unverified(table, level, ()),
+            unverified=(SOURCE,),
             boundaries=tuple(boundaries),
             checks=(reason,),
         )
