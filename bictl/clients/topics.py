@@ -151,14 +151,20 @@ class TopicReader:
             elif time.monotonic() - heard > self._timeout:
                 self._raise_silence(topic, partition, position, end)
 
-    def record(self, topic: str, partition: int, offset: int) -> Record | None:
-        """The record at exactly that offset; None when it is not there, or not any more."""
-        found = self.first_after(topic, partition, offset)
+    def record(
+        self, topic: str, partition: int, offset: int, *, known: Offsets | None = None
+    ) -> Record | None:
+        """The record at exactly that offset; None when it is not there, or not any more. Who has
+        just asked for the partition's offsets hands them on as `known`."""
+        found = self.first_after(topic, partition, offset, known=known)
         return found if found is not None and found.offset == offset else None
 
-    def first_after(self, topic: str, partition: int, offset: int) -> Record | None:
+    def first_after(
+        self, topic: str, partition: int, offset: int, *, known: Offsets | None = None
+    ) -> Record | None:
         """The first committed record at or after `offset`; None when there is none yet."""
-        known = self.offsets(topic, [partition], known={partition: offset + 1})[partition]
+        if known is None:
+            known = self.offsets(topic, [partition], known={partition: offset + 1})[partition]
         first = max(offset, known.start)
         if first >= known.stable:
             return None

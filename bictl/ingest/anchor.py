@@ -7,13 +7,14 @@ grown beyond the frontier; and, under one id, a log that was truncated and grew 
 from collections import deque
 from typing import TYPE_CHECKING
 
+from bictl.errors import RetentionPassed
 from bictl.ingest.frontier import names, read_manifest
 from bictl.ingest.frontier_object import Anchor
 from bictl.wire import Line, parse_line, read_lines
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
-    from bictl.clients.topics import TopicReader
+    from bictl.clients.topics import Offsets, TopicReader
 
 
 def last_sealed(
@@ -37,7 +38,18 @@ def last_line(body: bytes) -> Line | None:
     return parse_line(lines[0]) if lines else None
 
 
-def still_there(reader: "TopicReader", topic: str, partition: int, anchor: Anchor) -> bool | None:
-    """Whether Kafka still serves that record; None when nothing stands at its offset."""
-    record = reader.record(topic, partition, anchor.offset)
+def still_there(
+    reader: "TopicReader",
+    topic: str,
+    partition: int,
+    anchor: Anchor,
+    *,
+    known: "Offsets | None" = None,
+) -> bool | None:
+    """Whether Kafka still serves that record; None when nothing stands at its offset. `known` are
+    the partition's offsets, where they have just been asked for."""
+    try:
+        record = reader.record(topic, partition, anchor.offset, known=known)
+    except RetentionPassed:  # since they were asked for
+        return None
     return None if record is None else Anchor.of(record) == anchor

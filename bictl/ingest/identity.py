@@ -16,7 +16,7 @@ _LIFE = re.compile(r"(.{36})-(\d{1,9})")  # a UUID, and how often its log began 
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
-    from bictl.clients.topics import TopicReader
+    from bictl.clients.topics import Offsets, TopicReader
 
 
 def choose_generation(
@@ -81,10 +81,12 @@ def check_anchors(
     table: Table,
     generation: Generation,
     anchors: Mapping[int, Anchor],
+    offsets: "Mapping[int, Offsets]",
 ) -> None:
     """TopicRecreated when another record stands where the last sealed one was."""
     for partition, anchor in sorted(anchors.items()):
-        if still_there(reader, table.topic, partition, anchor) is False:
+        known = offsets[partition]
+        if still_there(reader, table.topic, partition, anchor, known=known) is False:
             raise another_record(table, generation, partition, anchor)
 
 

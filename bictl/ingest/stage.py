@@ -157,7 +157,7 @@ def survey(
             *gone_twice(lost, starts),
         ],
     )
-    check_anchors(reader, table=table, generation=generation, anchors=work.anchors)
+    check_anchors(reader, table=table, generation=generation, anchors=work.anchors, offsets=offsets)
     return work
 
 
