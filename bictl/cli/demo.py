@@ -185,6 +185,9 @@ def _show(
     """One document for programs; for people the searches and then the verdict."""
     from bictl.verify.present import as_document
 
+    if here.options.quiet and not here.options.output:
+        verify.complain(here, [report])
+        return
     table = here.settings.table(TABLE)
     views = [(question, search.view_of(result, table)) for question, result in results]
     if here.screen.format in ("json", "jsonl"):

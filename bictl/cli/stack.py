@@ -10,7 +10,9 @@ from bictl.cli.view import Column, View
 from bictl.errors import NotFound
 
 if TYPE_CHECKING:
-    from bictl.local.stack import Stack
+    from collections.abc import Sequence
+
+    from bictl.local.stack import ServiceStatus, Stack
 
 app = group("The embedded services: up, down, status.")
 
@@ -94,9 +96,9 @@ def status(context: typer.Context) -> None:
         found = _stack()
         view = _view(found)
         here.screen.show(view)
-        if not view.rows:
-            here.screen.say("the stack was never started here; `bictl stack up` starts it")
         code = 0 if view.extra["running"] else 4
+        if code:
+            here.screen.error(_missing(found.status()), "bictl stack up")
     raise typer.Exit(code)
 
 
@@ -116,6 +118,11 @@ def config(context: typer.Context) -> None:
                 "configuration", str(found.configuration), hint="start the stack: bictl stack up"
             )
         here.screen.write(str(found.configuration))
+
+
+def _missing(found: "Sequence[ServiceStatus]") -> str:
+    wrong = [f"{one.name} is {one.state}" for one in found if one.state != "running"]
+    return ", ".join(wrong) or "the stack was never started here"
 
 
 def start(here: Session) -> "Stack":

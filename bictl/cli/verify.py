@@ -131,7 +131,7 @@ def _show(here: Session, reports: "list[Report]") -> int:
     if form in ("json", "jsonl"):
         here.screen.show(_document([as_document(report) for report in reports], form, code))
     elif here.options.quiet and not here.options.output:
-        _complain(here, reports)
+        complain(here, reports)
     else:
         show_tables(here, reports)
     return code
@@ -149,7 +149,7 @@ def _document(documents: Sequence[dict[str, object]], form: str, code: int) -> V
     )
 
 
-def _complain(here: Session, reports: "list[Report]") -> None:
+def complain(here: Session, reports: "list[Report]") -> None:
     """With -q: silent on success, one error and hint a table otherwise."""
     for report in reports:
         if report.exit_code:
