@@ -1,14 +1,17 @@
 """Services of the tests' own, for what the embedded stack never does by itself."""
 
+import http.server
 import socket
 import ssl
 import subprocess
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from email.utils import formatdate
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import trustme
 
@@ -112,3 +115,99 @@ def _pump(source: socket.socket, target: socket.socket) -> None:
         while data := source.recv(65536):
             target.sendall(data)
         target.shutdown(socket.SHUT_WR)
+
+
+class CarelessStore(http.server.ThreadingHTTPServer):
+    """A small S3 that keeps objects in memory and none of the promises that are switched off."""
+
+    daemon_threads = True
+
+    def __init__(self, *, without: str = "") -> None:
+        super().__init__(("127.0.0.1", 0), _Careless)
+        self.without = without  # conditions, winners, metadata, bytes, listing, put, delete
+        self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextmanager
+def careless_store(*, without: str = "") -> Iterator[str]:
+    """Its URL."""
+    with CarelessStore(without=without) as server:
+        threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+        yield server.url
+        server.shutdown()
+
+
+class _Careless(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: CarelessStore
+
+    def do_PUT(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        if self.server.without in ("put", "winners"):
+            self._answer(403 if self.server.without == "put" else 412)
+            return
+        with self.server.lock:
+            free = self.path not in self.server.objects
+            if free or self.server.without == "conditions":
+                self.server.objects[self.path] = body, self._metadata()
+        taken = not free and self.server.without != "conditions"
+        self._answer(412 if taken else 200)
+
+    def do_GET(self) -> None:
+        path, _, query = self.path.partition("?")
+        if "list-type" in query:
+            self._list(path, parse_qs(query).get("prefix", [""])[0])
+        elif path.count("/") == 1:  # the bucket
+            self._answer(200)
+        elif path not in self.server.objects:
+            self._answer(404)
+        else:
+            body, metadata = self.server.objects[path]
+            self._answer(200, b"other" if self.server.without == "bytes" else body, metadata)
+
+    do_HEAD = do_GET
+
+    def do_DELETE(self) -> None:
+        if self.server.without == "delete":
+            self._answer(403)
+            return
+        self.server.objects.pop(self.path, None)
+        self._answer(204)
+
+    def _list(self, bucket: str, prefix: str) -> None:
+        bucket = f"{bucket.rstrip('/')}/"
+        keys = [path.removeprefix(bucket) for path in self.server.objects]
+        shown = [key for key in keys if key.startswith(prefix)]
+        found = "".join(
+            f"<Contents><Key>{key}</Key><Size>1</Size><ETag>e</ETag>"
+            "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
+            for key in ([] if self.server.without == "listing" else shown)
+        )
+        self._answer(200, f"<ListBucketResult>{found}</ListBucketResult>".encode())
+
+    def _metadata(self) -> dict[str, str]:
+        kept = self.server.without != "metadata"
+        return {
+            name: value
+            for name, value in self.headers.items()
+            if name.lower().startswith("x-amz-meta-") and kept
+        }
+
+    def _answer(self, status: int, body: bytes = b"", headers: Mapping[str, str] = {}) -> None:
+        self.send_response(status)
+        for name, value in {**headers, "Last-Modified": formatdate(usegmt=True)}.items():
+            self.send_header(name, value)
+        self.send_header("ETag", '"e"')
+        if status != 204:
+            self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:
+        pass

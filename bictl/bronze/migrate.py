@@ -275,8 +275,12 @@ def _explained(database: "Database", error: BictlError) -> BictlError:
         )
     if state == "42501":
         user, name = database.rows("select current_user, current_database()")[0]
+        extension = "create extension" in error.message
         return AccessDenied(
             f"user {user!r} may not create what bictl needs: {error.message}",
-            hint=f'as the owner of the database: grant create on database "{name}" to "{user}"',
+            hint=f'as a superuser, in the database "{name}": '
+            "create extension vector with schema public"
+            if extension
+            else f'as the owner of the database: grant create on database "{name}" to "{user}"',
         )
     return error

@@ -130,6 +130,25 @@ class TopicReader:
         high = self._list_offsets(topic, wanted, _LATEST)
         return {part: Offsets(starts[part], stable[part], high[part]) for part in wanted}
 
+    def fetched_ends(self, topic: str, known: Mapping[int, int]) -> dict[int, int]:
+        """The high watermarks that come with an answer to a fetch from `known[partition] - 1`,
+        whatever `kafka.end_offsets` says."""
+        starts = self._list_offsets(topic, sorted(known), _EARLIEST)
+        return self._fetch_ends(topic, starts, known)
+
+    def configuration(self, topic: str) -> dict[str, str]:
+        """The topic's settings, defaults included; empty where the broker does not tell."""
+        from kafka.admin import ConfigResource
+
+        answer = self._ask(
+            f"describe the settings of {topic}",
+            lambda: self._admin.describe_configs(
+                [ConfigResource("TOPIC", topic)], config_filter="all"
+            ),
+        )
+        told = answer.get("topic", {}).get(topic, {})
+        return {key: str(value["value"]) for key, value in told.items()}
+
     def read(
         self, topic: str, partition: int, *, first: int, end: int, stop: Stop = never_stop
     ) -> Iterator[Chunk]:

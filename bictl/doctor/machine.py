@@ -3,19 +3,22 @@
 import importlib.metadata
 import importlib.util
 import os
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bictl.clients import model_files
+from bictl.clients.dbt import Dbt
+from bictl.clients.topic_connection import is_loopback
 from bictl.doctor.probe import Answer, Probe
+from bictl.doctor.room import existing, room
+from bictl.errors import NotFound
+from bictl.settings.explain import secrets
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
     from bictl.settings import Settings
 
-LOW_DISK, NO_DISK = 1 << 30, 100 << 20  # bytes
 # What images and tutorials ship with, and everybody tries first.
 WELL_KNOWN = {"minioadmin", "postgres", "analytics", "admin", "password", "changeme", "minio123"}
 
@@ -25,6 +28,8 @@ def configuration(clients: "Clients") -> Generator[Probe, None, None]:
     settings = clients.settings
     yield Probe("file", lambda: _file(settings))
     yield Probe("passwords", lambda: _passwords(settings))
+    yield Probe("secrets' files", lambda: _secret_files(settings))
+    yield Probe("wire", lambda: _wire(settings))
 
 
 def _file(settings: "Settings") -> Answer:
@@ -51,6 +56,36 @@ def _passwords(settings: "Settings") -> Answer:
     return Answer("ok", ", ".join(given) or "none configured")
 
 
+def _secret_files(settings: "Settings") -> Answer:
+    """Every secret can be read, and only its owner can change it; others cannot read it, which was
+    seen when it was read."""
+    given = secrets(settings)
+    for secret in given:
+        secret.reveal()
+    files = [Path(secret.file).expanduser() for secret in given if secret.file]
+    if settings.path is not None and given:
+        files.append(settings.path)
+    open_to_others = [str(path) for path in files if path.stat().st_mode & 0o022]
+    if open_to_others:
+        names = " ".join(open_to_others)
+        return Answer("fail", f"others may change {names}", f"chmod go-w {names}")
+    return Answer("ok", f"{len(given)} secrets can be read, nobody else may change them")
+
+
+def _wire(settings: "Settings") -> Answer:
+    """What travels unencrypted to another machine."""
+    hosts = [server.rpartition(":")[0] for server in settings.kafka.bootstrap_servers.split(",")]
+    if settings.kafka.security_protocol == "PLAINTEXT" and not all(map(is_loopback, hosts)):
+        hint = 'set kafka.security_protocol = "SSL" or "SASL_SSL" where the brokers have it'
+        return Answer("warn", "records travel unencrypted from Kafka", hint)
+    if settings.postgres.sslmode in ("disable", "allow", "prefer") and not (
+        settings.postgres.host.startswith("/") or is_loopback(settings.postgres.host)
+    ):
+        text = f"postgres.sslmode {settings.postgres.sslmode} lets rows travel unencrypted"
+        return Answer("warn", text, "leave postgres.sslmode out: verify-full is taken then")
+    return Answer("ok", "nothing leaves this machine unencrypted")
+
+
 def model(clients: "Clients") -> Generator[Probe, None, None]:
     """The packaged model's files, hashed whole."""
     name = clients.settings.embedding.model
@@ -66,7 +101,8 @@ def _model(name: str) -> Answer:
 
 def dbt(clients: "Clients") -> Generator[Probe, None, None]:
     """dbt and its Postgres adapter, beside this program."""
-    yield Probe("dbt", _dbt)
+    yield Probe("dbt", _dbt, door=True)
+    yield Probe("models", lambda: _models(clients.settings))
 
 
 def _dbt() -> Answer:
@@ -82,31 +118,25 @@ def _dbt() -> Answer:
     return Answer("ok", ", ".join(versions))
 
 
+def _models(settings: "Settings") -> Answer:
+    project = Dbt(settings.dbt, settings.postgres, state_dir=settings.state_dir)
+    known = project.models()
+    for table in settings.tables.values():
+        if table.staging not in known:
+            raise NotFound("dbt model", table.staging, existing=known, where="in the project")
+    return Answer("ok", f"{len(settings.tables)} in {project.project_dir}")
+
+
 def machine(clients: "Clients") -> Generator[Probe, None, None]:
     """The state directory and its disk."""
     state_dir = clients.settings.state_dir
     yield Probe("state directory", lambda: _state_directory(state_dir))
-    yield Probe("disk", lambda: _disk(state_dir))
+    yield Probe("disk", lambda: room(state_dir, use="locks, dbt's target and logs are there"))
 
 
 def _state_directory(path: Path) -> Answer:
-    existing = _existing(path)
-    if not os.access(existing, os.W_OK | os.X_OK):
+    there = existing(path)
+    if not os.access(there, os.W_OK | os.X_OK):
         hint = "give a directory that you may write: BICTL_STATE_DIR=…"
-        return Answer("fail", f"{existing} cannot be written", hint)
-    return Answer("ok", str(path) if existing == path else f"{path} will be made")
-
-
-def _disk(path: Path) -> Answer:
-    free = shutil.disk_usage(_existing(path)).free
-    detail = f"{free / 1e9:.1f} GB free beside {path}"
-    if free < LOW_DISK:
-        hint = "make room: locks, dbt's target and the local stack are there"
-        return Answer("fail" if free < NO_DISK else "warn", detail, hint)
-    return Answer("ok", detail)
-
-
-def _existing(path: Path) -> Path:
-    while not path.exists() and path != path.parent:
-        path = path.parent
-    return path
+        return Answer("fail", f"{there} cannot be written", hint)
+    return Answer("ok", str(path) if there == path else f"{path} will be made")

@@ -19,21 +19,27 @@ if TYPE_CHECKING:
     from bictl.settings import Table
 
 RACERS = 8
+_OTHER_STORE = "use a store that does, e.g. AWS S3, MinIO, SeaweedFS from 4.48 on"
 
 
 def objects(clients: "Clients") -> Generator[Probe, None, None]:
-    """The bucket, the store's clock, the race of conditional PUTs under the first table's prefix.
+    """The bucket, the store's clock, and what becomes of one object under bictl's own prefix.
 
-    The probe object is removed at the end, also where a probe failed.
+    The object is removed at the end, also where a probe failed.
     """
     store = clients.objects
-    key = f"{next(iter(clients.settings.tables.values())).prefix}doctor/{uuid4()}"
+    prefix = state_prefix(next(iter(clients.settings.tables.values())).prefix)
+    key, winners = f"{prefix}doctor/{uuid4()}", list[int]()
     yield Probe("bucket", lambda: _bucket(store), door=True)
     yield Probe("clock", lambda: skew(store.clock, resolution=1.0))
     for table in clients.settings.tables.values():
         yield Probe(f"expiry of {table.prefix}", partial(expiry, store, table))
     try:
-        yield Probe("conditional PUT", lambda: _race(store, key))
+        yield Probe("conditional PUT", lambda: _race(store, key, winners))
+        if winners:
+            yield Probe("bytes and metadata", lambda: _kept(store, key, winners))
+            yield Probe("repeated PUT", lambda: _repeat(store, key))
+            yield Probe("listing", lambda: _listed(store, key))
         yield Probe("probe object", lambda: _remove(store, key))
     finally:
         with suppress(BictlError):
@@ -72,26 +78,19 @@ def expiry(store: "ObjectStore", table: "Table") -> Answer:
     return Answer("ok", text)
 
 
-def _race(store: "ObjectStore", key: str) -> Answer:
-    """Exactly one of several PUTs at once may win, and what it wrote is what is there."""
-    winners = race(store, key)
+def _race(store: "ObjectStore", key: str, winners: list[int]) -> Answer:
+    """Exactly one of several PUTs at once may win."""
+    winners += race(store, key)
     if len(winners) > 1:
         return Answer(
             "fail",
             f"{len(winners)} of {RACERS} racing PUTs of one new key succeeded: "
             "the store does not honour If-None-Match, so a batch may be overwritten",
-            "use a store that does, e.g. AWS S3, MinIO, SeaweedFS from 4.48 on",
+            _OTHER_STORE,
         )
     if not winners:
         hint = "run doctor again; the answer of the winner may have been lost"
         return Answer("unknown", f"none of {RACERS} racing PUTs of one new key succeeded", hint)
-    body, metadata = store.get(key)
-    if body != _body(winners[0]) or metadata.get("bictl-probe") != str(winners[0]):
-        return Answer(
-            "fail",
-            "the object is not what the winning PUT wrote, or its metadata was lost",
-            "manifests travel as user metadata: use a store that keeps it",
-        )
     return Answer("ok", f"exactly 1 of {RACERS} racing PUTs of one new key succeeded")
 
 
@@ -105,6 +104,45 @@ def race(store: "ObjectStore", key: str) -> list[int]:
 
     with ThreadPoolExecutor(RACERS) as pool:
         return [number for number, won in enumerate(pool.map(put, range(RACERS))) if won]
+
+
+def _repeat(store: "ObjectStore", key: str) -> Answer:
+    """What a writer does whose answer was lost: the same PUT again, and then it reads."""
+    if store.put_new(key, b"bictl doctor, again\n", metadata={}):
+        return Answer(
+            "fail",
+            "a PUT with If-None-Match replaced an object that was there: a batch may be "
+            "overwritten",
+            _OTHER_STORE,
+        )
+    return Answer("ok", "a second PUT of the key is refused")
+
+
+def _kept(store: "ObjectStore", key: str, winners: list[int]) -> Answer:
+    """A GET and a HEAD give what was put: the bytes, and the manifest's place."""
+    body, metadata = store.get(key)
+    info, headed = store.head(key)
+    if body not in map(_body, winners) or info.size != len(body):
+        text = "the object is not what the winning PUT wrote"
+        return Answer("fail", text, "look for a proxy or a gateway that changes bodies")
+    if not {metadata.get("bictl-probe"), headed.get("bictl-probe")} <= set(map(str, winners)):
+        return Answer(
+            "fail",
+            "the object's user metadata was lost",
+            "manifests travel as user metadata: use a store that keeps it",
+        )
+    return Answer("ok", "a GET gives back what was put")
+
+
+def _listed(store: "ObjectStore", key: str) -> Answer:
+    """A listing shows at once what was put."""
+    if key in {info.key for info in store.list(key)}:
+        return Answer("ok", "an object is listed as soon as it is put")
+    return Answer(
+        "warn",
+        "an object that was just put is not listed: listings come late",
+        "ingest finds its own batches all the same; load-bronze and verify may see them later",
+    )
 
 
 def _body(number: int) -> bytes:

@@ -34,6 +34,11 @@ class Secret:
         return hash((self._value, self._file, self._command))
 
     @property
+    def file(self) -> str | None:
+        """The file that it is read from, as it was configured."""
+        return self._file
+
+    @property
     def source(self) -> str:
         """Where the secret comes from, in words; never the secret."""
         if self._file:

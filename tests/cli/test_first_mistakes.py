@@ -623,6 +623,13 @@ SERVERS = {
         "bictl migrate again",
         made=mistakes.a_server_without_pgvector,
     ),
+    "an extension that only a superuser may create": Mistake(
+        "migrate",
+        "user 'analytics' may not create what bictl needs: Postgres refused (SQLSTATE 42501): "
+        'permission denied to create extension "vector"',
+        'as a superuser, in the database "{dbname}": create extension vector with schema public',
+        made=mistakes.a_role_that_may_not_create_extensions,
+    ),
     "a database without bictl's tables": Mistake(
         "embed", "bictl's tables are not in this database yet", "bictl migrate"
     ),

@@ -1,133 +1,17 @@
 """doctor: what a probe may say, how findings add up, and that a lying store is found out."""
 
-import threading
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
 
-from bictl.doctor import Examination, machine, services, storage
+from bictl.doctor import Examination, machine
 from bictl.doctor.clock import skew
+from bictl.doctor.kafka import _headroom, _topic, span
+from bictl.doctor.postgres import _server, _vector
 from bictl.doctor.probe import Answer, Finding, Probe, answers
-from bictl.errors import AccessDenied, NotFound, StageFailed, TimedOut, Unreachable
-from bictl.settings import Embedding, Postgres, Secret, Settings
-
-PREFIX = "product/raw/doctor/"
-
-
-class Store:
-    """A bucket in memory; `honest` says whether it keeps If-None-Match under a race."""
-
-    bucket, in_clear = "cord-raw", False
-
-    def __init__(self, *, honest: bool = True, metadata: bool = True, may_delete: bool = True):
-        self.objects: dict[str, tuple[bytes, dict[str, str]]] = {}
-        self._honest, self._metadata, self._may_delete = honest, metadata, may_delete
-        self._lock = threading.Lock()
-
-    def check(self):
-        pass
-
-    def clock(self):
-        return datetime.now(UTC)
-
-    def put_new(self, key, body, *, metadata):
-        with self._lock:
-            if key in self.objects and self._honest:
-                return False
-            self.objects[key] = (body, metadata if self._metadata else {})
-            return True
-
-    def get(self, key):
-        return self.objects[key]
-
-    def head(self, key):
-        if key not in self.objects:
-            raise NotFound("object", key)
-        return None, {}
-
-    def delete(self, key):
-        if not self._may_delete:
-            raise AccessDenied("no right to delete")
-        self.objects.pop(key, None)
-
-
-class Full(Store):
-    """One that finds every key taken."""
-
-    def put_new(self, key, body, *, metadata):
-        return False
-
-
-class Closed(Store):
-    """One that refuses to write."""
-
-    def put_new(self, key, body, *, metadata):
-        raise AccessDenied("no right to write", hint="grant s3:PutObject")
-
-
-class Gone(Store):
-    """One that does not answer."""
-
-    def check(self):
-        raise Unreachable("no answer", hint="start it")
-
-
-def look_at(store: Store) -> dict[str, Finding]:
-    clients = SimpleNamespace(objects=store, settings=Settings())
-    return {found.what: found for found in answers("objects", storage.objects(clients))}
-
-
-def test_a_store_that_lets_exactly_one_racer_win_is_well_and_left_as_it_was():
-    store = Store()
-    found = look_at(store)
-    assert found["conditional PUT"].detail == "exactly 1 of 8 racing PUTs of one new key succeeded"
-    assert {one.state for one in found.values()} == {"ok"}
-    assert store.objects == {}
-
-
-def test_a_store_that_ignores_the_condition_fails_and_says_what_that_means():
-    found = look_at(Store(honest=False))["conditional PUT"]
-    assert (found.state, found.exit_code) == ("fail", 1)
-    assert "8 of 8 racing PUTs" in found.detail
-    assert "a batch may be overwritten" in found.detail
-    assert found.hint
-
-
-def test_a_store_that_loses_metadata_fails():
-    found = look_at(Store(metadata=False))["conditional PUT"]
-    assert found.state == "fail"
-    assert "metadata" in found.detail
-
-
-def test_a_race_without_a_winner_is_unknown_and_never_well():
-    found = look_at(Full())["conditional PUT"]
-    assert (found.state, found.exit_code) == ("unknown", 3)
-
-
-def test_credentials_that_may_not_delete_are_told_which_object_stays():
-    store = Store(may_delete=False)
-    found = look_at(store)["probe object"]
-    [key] = store.objects
-    assert key.startswith(PREFIX)
-    assert found.state == "ok"
-    assert f"{key} stays" in found.detail
-
-
-def test_credentials_that_may_not_write_fail_with_the_clients_words_and_leave_nothing():
-    store = Closed(may_delete=False)
-    found = look_at(store)
-    assert (found["conditional PUT"].detail, found["conditional PUT"].hint) == (
-        "no right to write",
-        "grant s3:PutObject",
-    )
-    assert found["probe object"].detail == "none was written"
-
-
-def test_a_service_that_does_not_answer_is_asked_once():
-    found = look_at(Gone())
-    assert list(found) == ["bucket"]
-    assert (found["bucket"].exit_code, found["bucket"].hint) == (4, "start it")
+from bictl.errors import AccessDenied, StageFailed, TimedOut
+from bictl.settings import Embedding, Kafka, Postgres, Secret, Settings, Table
 
 
 def probes(*looks, door=False):
@@ -240,8 +124,8 @@ def test_a_damaged_model_file_fails(tmp_path, monkeypatch):
 
 
 def test_dbt_and_its_adapter_are_found_with_their_versions():
-    [found] = look(machine.dbt(with_settings()))
-    assert found.state == "ok"
+    found, models = look(machine.dbt(with_settings()))
+    assert (found.state, models.state) == ("ok", "ok")
     assert "dbt-core 1." in found.detail
     assert "dbt-postgres 1." in found.detail
 
@@ -279,7 +163,7 @@ def answering(*row) -> SimpleNamespace:
     ],
 )
 def test_the_server_must_be_new_enough_and_hold_every_text(row, state, words):
-    found = services._server(answering(*row))
+    found = _server(answering(*row))
     assert found.state == state
     assert words in found.detail
     assert (found.hint is None) == (state == "ok")
@@ -299,11 +183,91 @@ def test_the_server_must_be_new_enough_and_hold_every_text(row, state, words):
     ],
 )
 def test_pgvector_must_be_there_and_should_be_new_enough(installed, available, state):
-    assert services._vector(answering(installed, available)).state == state
+    assert _vector(answering(installed, available)).state == state
 
 
 def test_a_broker_without_topic_ids_is_a_warning_that_says_what_is_lost():
     topic = SimpleNamespace(id=None, partitions=(0,))
-    found = services._topic(SimpleNamespace(describe=lambda name: topic), "t")
+    found = _topic(SimpleNamespace(describe=lambda name: topic), "t", [])
     assert found.state == "warn"
     assert "by its last sealed record" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("kept", "age", "state"),
+    [(7 * 86400, None, "ok"), (7 * 86400, 86400, "ok"), (7 * 86400, 6 * 86400, "warn"),
+     (3600, 3600, "fail")],
+)  # fmt: skip
+def test_records_that_kafka_will_soon_discard_unread_are_warned_about(kept, age, state):
+    found = _headroom(kept, age, "product")
+    assert found.state == state
+    assert (found.hint is None) == (state == "ok")
+
+
+def test_a_span_is_told_in_its_largest_unit_of_which_there_are_two():
+    assert [span(s) for s in (1, 119, 120, 7200, 7 * 86400)] == [
+        "1 s", "119 s", "2 min", "2 h", "7 d",
+    ]  # fmt: skip
+
+
+def test_a_model_that_the_project_does_not_have_fails_with_the_nearest():
+    tables = {"product": Table(name="product", topic="t", staging="stg_prodcut")}
+    found = look(machine.dbt(with_settings(tables=tables)))[1]
+    assert (found.state, found.exit_code) == ("fail", 1)
+    assert found.hint.startswith("did you mean 'stg_product'?")
+
+
+def test_a_file_of_secrets_that_others_may_change_fails(tmp_path):
+    kept = tmp_path / "pg.pass"
+    kept.write_text("a-S3CR3T")
+    for mode, state in ((0o600, "ok"), (0o620, "fail")):
+        kept.chmod(mode)
+        clients = with_settings(postgres=Postgres(password=Secret(file=str(kept))))
+        found = look(machine.configuration(clients))[2]
+        assert found.state == state
+    assert found.hint == f"chmod go-w {kept}"
+
+
+def test_a_secret_that_cannot_be_read_fails_with_what_to_do():
+    clients = with_settings(postgres=Postgres(password=Secret(command="false")))
+    found = look(machine.configuration(clients))[2]
+    assert (found.state, found.exit_code) == ("fail", 1)
+    assert "'false' failed: it ended with code 1" in found.detail
+
+
+@pytest.mark.parametrize(
+    ("sections", "state"),
+    [
+        ({}, "ok"),
+        ({"kafka": Kafka(bootstrap_servers="kafka.example:9092")}, "warn"),
+        ({"kafka": Kafka(bootstrap_servers="k.example:9092", security_protocol="SSL")}, "ok"),
+        ({"postgres": Postgres(host="db.example", sslmode="disable")}, "warn"),
+        ({"postgres": Postgres(host="db.example")}, "ok"),
+    ],
+)
+def test_what_travels_unencrypted_to_another_machine_is_warned_about(sections, state):
+    assert look(machine.configuration(with_settings(**sections)))[3].state == state
+
+
+def finding(state: str, hint: str | None, *, code: int = 0, what: str = "w") -> Finding:
+    return Finding(area="a", what=what, state=state, detail="d", hint=hint, exit_code=code)
+
+
+def test_what_to_do_begins_with_what_stands_in_the_way_and_says_each_thing_once():
+    found = Examination(
+        findings=(
+            finding("warn", "migrate"),
+            finding("fail", "grant", code=1, what="first"),
+            finding("fail", "grant", code=1, what="second"),
+            finding("unknown", "again", code=3),
+            finding("fail", "start it", code=4),
+            finding("ok", None),
+        )
+    )
+    assert found.todo == [
+        "a, w: start it",
+        "a, first; a, second: grant",
+        "a, w: again",
+        "a, w: migrate",
+    ]
+    assert Examination(findings=(finding("ok", None), finding("skipped", "x"))).todo == []

@@ -1,0 +1,125 @@
+"""Kafka: the brokers, and of each table's topic its id, its ends and how long it keeps records."""
+
+import time
+from collections.abc import Generator
+from functools import partial
+from typing import TYPE_CHECKING
+
+from bictl.bronze.prepare import MAX_RECORD_BYTES
+from bictl.doctor.probe import Answer, Probe
+from bictl.errors import BictlError
+from bictl.ingest.frontier import frontier
+from bictl.ingest.frontier_object import read_kept
+from bictl.records import Topic
+
+if TYPE_CHECKING:
+    from bictl.clients import Clients
+    from bictl.clients.topics import TopicReader
+    from bictl.settings import Table
+
+_SHORT = 0.25  # of the retention: what is left then is gone before somebody has looked
+
+
+def kafka(clients: "Clients") -> Generator[Probe, None, None]:
+    """The brokers, and each table's topic; of a topic that is not there nothing else is asked."""
+    reader, listed = clients.reader, clients.settings.kafka.end_offsets == "list"
+    yield Probe("brokers", lambda: _brokers(reader), door=True)
+    for table in clients.settings.tables.values():
+        described: list[Topic] = []
+        yield Probe(f"topic {table.topic}", partial(_topic, reader, table.topic, described))
+        for topic in described:
+            yield Probe(f"ends of {table.topic}", partial(_ends, reader, topic, listed=listed))
+            yield Probe(f"keeping of {table.topic}", partial(_keeping, clients, table, topic))
+
+
+def _brokers(reader: "TopicReader") -> Answer:
+    names = reader.topics()
+    return Answer("ok", f"{len(names)} topic{'s' if len(names) != 1 else ''}")
+
+
+def _topic(reader: "TopicReader", name: str, described: list[Topic]) -> Answer:
+    topic = reader.describe(name)
+    described.append(topic)
+    partitions = f"{len(topic.partitions)} partition{'s' if len(topic.partitions) != 1 else ''}"
+    if topic.id is None:
+        return Answer(
+            "warn",
+            f"{partitions}; the broker gives topics no id, so a recreated one is recognised only "
+            "by its last sealed record",
+            "Kafka 2.8 and later have topic ids",
+        )
+    return Answer("ok", f"{partitions}, id {topic.id}, cluster {topic.cluster or 'without an id'}")
+
+
+def _ends(reader: "TopicReader", topic: Topic, *, listed: bool) -> Answer:
+    """The ends at read_committed; where the broker is asked for them, a fetch must agree."""
+    found = reader.offsets(topic.name, topic.partitions)
+    count = sum(one.stable - one.start for one in found.values())
+    if not listed:
+        return Answer("ok", f"{count} offsets, by fetching")
+    fetched = reader.fetched_ends(topic.name, {part: one.high for part, one in found.items()})
+    again = reader.offsets(topic.name, topic.partitions)  # what came meanwhile is no fault
+    low = [part for part in topic.partitions if again[part].high < fetched[part]]
+    if low:
+        part = low[0]
+        return Answer(
+            "fail",
+            f"asked for the end of partition {part} the broker says {again[part].high}, "
+            f"but it serves records up to {fetched[part]}: they would never be read",
+            'set kafka.end_offsets = "fetch"',
+        )
+    return Answer("ok", f"{count} offsets; a fetch says the same")
+
+
+def _keeping(clients: "Clients", table: "Table", topic: Topic) -> Answer:
+    """Whether Kafka keeps records until they are read, and no larger ones than bronze takes."""
+    told = clients.reader.configuration(topic.name)
+    if "cleanup.policy" not in told:
+        return Answer("skipped", "the broker does not tell its topics' settings")
+    largest = int(told.get("max.message.bytes", 0))
+    if largest > MAX_RECORD_BYTES:
+        return Answer(
+            "warn",
+            f"records of up to {largest} bytes are allowed, bronze takes {MAX_RECORD_BYTES}",
+            f"larger ones go to quarantine: set max.message.bytes to {MAX_RECORD_BYTES} or less",
+        )
+    policy, kept = told["cleanup.policy"], int(told.get("retention.ms", -1)) / 1000
+    if "delete" not in policy or kept < 0:
+        return Answer("ok", f"cleanup.policy {policy}, no record is discarded by its age")
+    return _headroom(kept, _oldest_unread(clients, table, topic), table.name)
+
+
+def _headroom(kept: float, age: float | None, table: str) -> Answer:
+    """`kept` and `age` in seconds; None where nothing is unread."""
+    detail = f"kept for {span(kept)}, " + (
+        "nothing unread" if age is None else f"the oldest unread record is {span(age)} old"
+    )
+    if age is None or kept - age > _SHORT * kept:
+        return Answer("ok", detail)
+    hint = f"bictl ingest --table {table}, and more often; or raise the topic's retention.ms"
+    return Answer("fail" if age >= kept else "warn", detail, hint)
+
+
+def _oldest_unread(clients: "Clients", table: "Table", topic: Topic) -> float | None:
+    """Its age in seconds, in any partition; None when all was read, or nobody knows what was."""
+    try:
+        kept = read_kept(clients.objects, table.prefix)
+        read = {
+            part: frontier(clients.objects, table.prefix, topic.id or "0", part, kept=kept)
+            for part in topic.partitions
+        }
+    except BictlError:  # the objects' own area says what is wrong with them
+        return None
+    found = (
+        clients.reader.first_after(topic.name, part, first or 0) for part, first in read.items()
+    )
+    times = [record.timestamp for record in found if record is not None]
+    return max(0.0, time.time() - min(times) / 1000) if times else None
+
+
+def span(seconds: float) -> str:
+    """`7 d`, `36 h`, `5 min`, `12 s`: the largest unit of which there are two."""
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 2 * length:
+            return f"{seconds / length:.0f} {unit}"
+    return f"{seconds:.0f} s"
