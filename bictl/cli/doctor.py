@@ -25,9 +25,9 @@ def doctor(context: typer.Context) -> None:
 
     Eight PUTs race for one new key: exactly one may win. Brokers, topic ids, ends, how long Kafka
     keeps what is unread, clocks, the server's version and extension, rights, session locks, the
-    model's files, dbt and the disks are looked at; the services side by side, each for ten seconds
-    at most. Nothing is changed; the probe object is removed where the credentials allow it. It
-    ends with what to do, the most important first.
+    model's files, dbt and the disks are looked at; the services side by side, each for twenty
+    seconds at most. Nothing is changed; the probe object is removed where the credentials allow
+    it. It ends with what to do, the most important first.
 
     Exit code: 0 well, 1 something is wrong, 3 something could not be told, 4 a service is down.
 

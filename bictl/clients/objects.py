@@ -194,7 +194,7 @@ class ObjectStore:
             self._raise(error, doing)
         except vendor.BotoCoreError as error:
             self._raise(error, doing)
-        return parse_rules(answer["Rules"])
+        return parse_rules(answer.get("Rules", []))  # a store may not know the question
 
     def create_bucket(self) -> None:
         """Makes the bucket; for the local stack and for tests."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Examination", "Finding", "examine"]
 
-PATIENCE = 10.0  # seconds that an area has
+PATIENCE = 20.0  # seconds that an area has; a machine with much else to do needs some
 _LOOK = 0.1  # seconds between two looks at whether to stop
 
 _Area = Callable[["Clients"], Generator[Probe, None, None]]
