@@ -16,7 +16,6 @@ Line = list[Piece]
 _INDENT = 4
 _GOOD, _WAITING, _BAD, _LOOK = "green", "cyan", "bold red", "magenta"
 _MARKS = {_GOOD: "●", _WAITING: "○", _BAD: "✗", _LOOK: "?", "dim": "·"}
-_PLAIN_MARKS = {"●": "*", "○": "o", "✗": "x", "?": "?", "·": ".", "│": "|", "▸": ">"}
 _HAS_IT = {"found", "newest", "superseded", "deleted", "closed", "pruned"}
 _BREAKS = re.compile(r"[^\s/]*/|[^\s/]+\s*|\s+")  # a long object key is folded behind its slashes
 
@@ -40,12 +39,6 @@ def lines(trace: "Trace", *, width: int, by_key: bool, payload: bool) -> Iterato
             "\n"
         ):
             yield [(text, "")]
-
-
-def plain_marks(line: Line) -> Line:
-    """The same for a terminal that shows ASCII only."""
-    table = str.maketrans(_PLAIN_MARKS)
-    return [(text.translate(table), style) for text, style in line]
 
 
 def _head(trace: "Trace", width: int) -> Iterator[Line]:
@@ -162,9 +155,9 @@ def folded(text: str, width: int) -> list[str]:
 
 def duration(seconds: float) -> str:
     """`0.5 s`, `3 min 2 s`, `2 h 5 min`, `3 d 4 h`."""
-    if seconds < 1:
+    if seconds < 0.9995:
         return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
+    if seconds < 59.95:
         return f"{seconds:.1f} s"
     whole = round(seconds)
     for size, unit, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "min")):

@@ -369,7 +369,7 @@ def test_a_row_that_is_not_embedded_is_missing_once_it_is_old(pipeline, standing
 def test_a_vector_of_another_text_or_model_is_stale(pipeline, standing):
     key, _ = standing
     pipeline.execute(f"update {VECTORS} set model = 'other' where product_id = %s", key)
-    assert "it is of other, not" in of(pipeline, key).layer("vectors").said[0]
+    assert "it is of model other, not" in of(pipeline, key).layer("vectors").said[0]
     pipeline.execute(f"update {VECTORS} set content_hash = 'x' where product_id = %s", key)
     found = of(pipeline, key)
     assert (found.layer("vectors").state, found.exit_code) == (State.STALE, 1)
