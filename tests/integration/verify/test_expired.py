@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from test_healthy import OLD, finish, plain, problems
+from test_pruned import prune_all
 
 from bictl.bronze import load
 from bictl.errors import EndBelowFrontier
@@ -348,3 +349,51 @@ def test_an_unreachable_database_does_not_make_an_expiry_a_loss(expiring, monkey
     report = expiring.verify(now=later())
     assert check(report, "O2").state is State.UNKNOWN
     assert report.exit_code in (3, 4)
+
+
+def test_a_newest_object_that_is_lost_is_no_expiry_and_ingest_repairs_it(expiring):
+    expire(expiring, of(expiring, 0)[3])
+    report = expiring.verify(now=later())
+    assert check(report, "O2").missing.ranges == (Range(0, 30, 40),)
+    assert check(report, "K5").state is State.OK
+    assert report.exit_code == 6
+    assert take(expiring).records == 10
+    expiring.load()
+    assert problems(expiring.verify()) == {}
+
+
+def test_killed_before_the_frontier_object_and_expired_then_the_range_is_read_again(
+    expiring, write
+):
+    """The frontier object lags by one batch, and the batches that knew better are gone."""
+    key = next(info.key for info in expiring.objects.list(frontier_prefix(PREFIX)))
+    before = expiring.objects.get(key)[0]
+    write(expiring, [(*plain(n), OLD, 0) for n in range(60, 63)])
+    take(expiring)
+    finish(expiring)
+    expiring.objects.put(key, before)
+    expire(expiring, *expiring.batches())
+
+    late = expiring.verify(now=later())
+    assert problems(late).keys() == {"K5", "K6"}
+    assert check(late, "K5").missing.ranges == (Range(0, 40, 43),)
+    assert take(expiring).records == 3
+    expiring.load()
+
+    report = expiring.verify(now=later())
+    assert problems(report) == {}
+    assert "58 of 58 records" in report.headline
+    assert "objects of 0:[0,40), 1:[0,15) have expired" in report.headline
+
+
+def test_pruned_rows_of_expired_objects_are_accounted_for(pipeline):
+    """What prune took out of bronze was loaded from an object that is gone by now."""
+    removed = prune_all(pipeline).removed
+    assert removed > 20
+    rule(pipeline)
+    expire(pipeline, *of(pipeline, 0)[:2])
+    report = pipeline.verify(now=later())
+    assert problems(report) == {}
+    assert report.complete
+    assert "245 of 245 records" in report.headline
+    assert f"{removed} pruned" in check(report, "B11").message
