@@ -42,6 +42,10 @@ class LineParser:
         """The record; ValueError says what is wrong with the line."""
         try:
             members = self._members(line.decode())
+        except json.JSONDecodeError as error:
+            raise ValueError(
+                f"it is not whole JSON: {error.msg} at character {error.pos}"
+            ) from None
         except RecursionError:
             raise ValueError("it is nested too deeply to be read") from None
         except UnicodeDecodeError as error:
@@ -83,9 +87,9 @@ class LineParser:
     def _value(self, name: str, text: str, start: int) -> tuple[Any, int]:
         head = self._heads.get(name)
         if head is not None and text.startswith(head, start):  # the schema that was read before
-            _, at = _decode(text, start + len(head))
+            _, at = _DECODER.raw_decode(text, start + len(head))
             return {}, _past(text, _skip(text, at), "}")
-        value, at = _decode(text, start)
+        value, at = _DECODER.raw_decode(text, start)
         if isinstance(value, dict) and list(value) == ["schema", "payload"]:
             self._remember(name, text[start:at])
         return value, at
@@ -93,17 +97,10 @@ class LineParser:
     def _remember(self, name: str, envelope: str) -> None:
         """Keeps `{"schema": …, "payload":` with the blanks of the script that wrote it."""
         at = _past(envelope, _skip(envelope, 1) + len('"schema"'), ":", skip=True)
-        _, at = _decode(envelope, _skip(envelope, at))
+        _, at = _DECODER.raw_decode(envelope, _skip(envelope, at))
         at = _skip(envelope, _past(envelope, at, ",", skip=True))
         at = _past(envelope, at + len('"payload"'), ":", skip=True)
         self._heads[name] = envelope[: _skip(envelope, at)]
-
-
-def _decode(text: str, start: int) -> tuple[Any, int]:
-    try:
-        return _DECODER.raw_decode(text, start)
-    except json.JSONDecodeError as error:
-        raise ValueError(f"it is not whole JSON: {error.msg} at character {error.pos}") from None
 
 
 def _skip(text: str, at: int) -> int:

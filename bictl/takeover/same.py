@@ -8,7 +8,18 @@ import json
 from decimal import Decimal
 from typing import Any, Protocol
 
-_DECODER = json.JSONDecoder(parse_int=Decimal, parse_float=Decimal, parse_constant=str)
+
+def _number(text: str) -> tuple[Decimal]:
+    """A number with all its digits; a tuple, because to Python a bare 1 is the same as true."""
+    return (Decimal(text),)
+
+
+def _constant(text: str) -> tuple[str]:
+    """NaN and Infinity, which are no texts."""
+    return (text,)
+
+
+_DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_constant)
 
 
 class Stated(Protocol):

@@ -4,7 +4,7 @@ import pytest
 
 from bictl.ingest import Generation, generation_ack
 from bictl.ingest.identity import choose_generation, next_name
-from bictl.records import Topic
+from bictl.records import LEGACY, LEGACY_NUMBER, Topic
 
 A, B = "0e05c087-0000-4000-8000-000000000001", "922b13fa-0000-4000-8000-000000000002"
 
@@ -51,3 +51,14 @@ def test_the_generation_of_a_topic(topic_id, known, accepted, generation):
 def test_the_generation_behind_one(name, behind):
     number = int(name) if name.isdigit() else 0
     assert next_name(Generation(number, name, "t")) == behind
+
+
+@pytest.mark.parametrize("topic_id", [A, None])
+def test_what_was_taken_over_is_no_life_of_the_topic(topic_id):
+    """Legacy alone asks for no acknowledgement, and the first generation is number 0 beside it."""
+    legacy = Generation(LEGACY_NUMBER, LEGACY, "t")
+    topic = Topic("t", "c", topic_id, (0,))
+    found = choose_generation(topic, known=[legacy], acks=[])
+    assert found == Generation(0, topic_id or "0", "t")
+    later = choose_generation(topic, known=[legacy, found], acks=[])
+    assert later == found

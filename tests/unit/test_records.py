@@ -7,7 +7,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from bictl.records import BatchName, Manifest, Range, parse_batch_key, partition_prefix
+from bictl.records import (
+    BatchName,
+    Manifest,
+    Range,
+    is_old_batch,
+    parse_batch_key,
+    partition_prefix,
+)
 
 PREFIX = "product/raw/"
 generations = st.from_regex(r"[A-Za-z0-9_-]{1,64}", fullmatch=True)
@@ -159,3 +166,31 @@ def an_example() -> Manifest:
         max_timestamp=2,
         run="r",
     )
+
+
+@pytest.mark.parametrize(
+    ("generation", "number", "legal"),
+    [("legacy", -1, True), ("legacy", -2, False), ("g", -1, False), ("g", 0, True)],
+)
+def test_only_legacy_stands_before_every_generation(generation, number, legal):
+    manifest = dataclasses.replace(an_example(), generation=generation, generation_no=number)
+    if legal:
+        assert Manifest.from_metadata(manifest.to_metadata()) == manifest
+        return
+    with pytest.raises(ValueError, match="not legal"):
+        Manifest.from_metadata(manifest.to_metadata())
+
+
+@pytest.mark.parametrize(
+    ("key", "old"),
+    [
+        ("product/raw/batch=20240514T120000Z.jsonl", True),
+        ("product/raw/batch=20240514T120000Z.jsonl.gz", False),
+        ("product/raw/batch=2024.jsonl", False),
+        ("product/raw/day=1/batch=20240514T120000Z.jsonl", False),
+        ("other/raw/batch=20240514T120000Z.jsonl", False),
+        ("product/raw/generation=g/partition=00000/batch=00000000000000000000.jsonl.gz", False),
+    ],
+)
+def test_the_scripts_objects_are_known_by_their_names(key, old):
+    assert is_old_batch(PREFIX, key) is old
