@@ -2,8 +2,8 @@
 
 python bench/disk.py [--records 250000]
 
-61,443 products with their history; one record in a thousand is no JSON, so that the quarantine has
-something to hold. Staging is a view and takes nothing.
+A snapshot of 61,443 products, then their history; one record in a thousand is no JSON, so that the
+quarantine has something to hold. Staging is a view and takes nothing.
 """
 
 import argparse
@@ -59,7 +59,7 @@ def fill(settings: Settings, clients: Clients, table: Table, shape: str, records
 
 
 def show(clients: Clients, table: Table, records: int) -> None:
-    """Every layer; what depends on the number of products is for 61,443 of them."""
+    """Every layer; vectors depend on the number of products and not on that of events."""
     objects = sum(info.size for info in clients.objects.list(table.prefix))
     line("objects", objects, records)
     parts = size_of(clients, table.bronze)

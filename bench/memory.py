@@ -2,8 +2,8 @@
 
 python bench/memory.py [--records 61443 1000000]
 
-The same 61,443 products; what is more is their history. The vectors come from the packaged model
-for a few rows; so that verify has them all, the others are made up.
+A snapshot of 61,443 products; what is more is their history. The vectors of a few rows come from
+the packaged model; so that verify has them all, the others are made up.
 """
 
 import argparse
