@@ -61,6 +61,8 @@ def ingest(
                     dry_run=dry_run,
                     fill=fill,
                 )
+            for warning in result.warnings:
+                here.screen.warn(f"ingest {item.name}: {warning}")
             here.screen.done(
                 View(schema="bictl.ingest/1", columns=COLUMNS, rows=result.rows),
                 f"ingest {item.name}: {result.summary}",

@@ -34,7 +34,8 @@ class PartitionResult:
 
 @dataclass(frozen=True, kw_only=True)
 class IngestResult:
-    """A run over one table; `notes` are for a person and change nothing."""
+    """A run over one table; `notes` are for a person and change nothing, `warnings` are what one
+    should look at."""
 
     table: str
     topic: str
@@ -43,6 +44,7 @@ class IngestResult:
     interrupted: bool = False
     dry_run: bool = False
     notes: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = field(default=())
     exit_code: int = 0
 
     @property

@@ -44,7 +44,7 @@ class Work:
     holes: Sequence[Range]
     places: Mapping[int, Place]
     kept: Kept
-    notes: Sequence[str] = ()
+    warnings: Sequence[str] = ()
 
     @property
     def offsets(self) -> int:
@@ -151,7 +151,7 @@ def survey(
         else still_served(lost, starts),
         places=places,
         kept=kept,
-        notes=[
+        warnings=[
             *kept.warnings,
             *late_starts(spans, acks=acks, generation=generation),
             *gone_twice(lost, starts),
@@ -209,7 +209,7 @@ def _by_partition(sealed: Sequence[Sealed]) -> dict[int, list[Sealed]]:
 def _result(
     work: Work,
     sealed: Mapping[int, Sequence[Sealed]],
-    notes: Sequence[str],
+    warnings: Sequence[str],
     *,
     table: Table,
     dry_run: bool = False,
@@ -222,7 +222,7 @@ def _result(
         partitions=tuple(_partition(span, sealed.get(span.partition, ())) for span in work.spans),
         dry_run=dry_run,
         interrupted=interrupted,
-        notes=(*work.notes, *notes),
+        warnings=(*work.warnings, *warnings),
     )
 
 

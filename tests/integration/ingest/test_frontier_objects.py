@@ -213,7 +213,7 @@ def test_a_damaged_frontier_object_is_named_and_not_believed(
     if batches == "expired":
         expire()
     result = run()
-    (note,) = result.notes
+    (note,) = result.warnings
     assert note.startswith(f"{key} is left aside: ")
     assert why in note
     assert result.records == (20 if batches == "expired" else 0)
@@ -227,7 +227,7 @@ def test_a_frontier_object_of_another_place_is_not_believed(produce, table, run,
     here, there = (frontier_key(table.prefix, generation, partition) for partition in (0, 1))
     clients.objects.put(here, clients.objects.get(there)[0])
     result = run()
-    assert result.notes == (f"{here} is left aside: it says what belongs to {there}",)
+    assert result.warnings == (f"{here} is left aside: it says what belongs to {there}",)
     assert kept_of(clients, table).found[(generation, 0)].newest.next == 20
 
 
@@ -279,7 +279,7 @@ def test_credentials_that_may_not_write_there_are_noted_and_lose_nothing(
     produce(table.topic, records(20))
     result = run(batch_records=10)
     assert (result.records, result.exit_code) == (20, 0)
-    (note,) = result.notes
+    (note,) = result.warnings
     assert note.startswith("_bictl/product/raw/frontier/")
     assert "was not written: write _bictl/" in note
     monkeypatch.undo()
@@ -334,7 +334,7 @@ def test_a_reading_that_begins_above_the_first_offset_is_said(produce, table, ru
     finally:
         reader.close()
     assert (result.records, result.exit_code) == (10, 0)
-    assert result.notes == ("1:[0,4) gone before the first run (bictl verify, K11)",)
+    assert result.warnings == ("1:[0,4) gone before the first run (bictl verify, K11)",)
 
 
 def _first() -> FrontierObject:

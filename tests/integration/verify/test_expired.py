@@ -249,7 +249,7 @@ def test_while_objects_are_there_the_frontier_object_is_not_needed(expiring, wri
     assert "objects of 0:[0,20) have expired" in report.headline
     assert key in (check(report, "O7").message if named else key)
     noted = take(expiring)
-    assert bool(noted.notes) == bool(named)
+    assert bool(noted.warnings) == bool(named)
     healed = read_kept(expiring.objects, PREFIX).found[(noted.generation, 0)]
     assert (healed.newest.next, healed.anchor.offset) == (43, 42)
     assert problems(expiring.verify(now=later())) == {}
