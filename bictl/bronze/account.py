@@ -61,6 +61,7 @@ class LoadResult:
         return [
             *self.remarks,
             *(f"{key} had been loaded with other content; loaded again" for key in self.changed),
+            *([_look_at(self.table, self.quarantined)] if self.quarantined else []),
             *([f"not batches, ignored: {_some(self.foreign)}"] if self.foreign else []),
             *([f"{_KEPT}: {_some(self.orphans)}"] if self.orphans else []),
         ]
@@ -173,6 +174,17 @@ def ranges(partition: int, offsets: Iterable[int]) -> list[Range]:
         else:
             found.append(Range(partition, offset, offset + 1))
     return found
+
+
+def _look_at(table: str, quarantined: int) -> str:
+    return (
+        f"{_count(quarantined, 'record')} could not be loaded and {_are(quarantined)} kept whole: "
+        f"bictl quarantine list --table {table}"
+    )
+
+
+def _are(number: int) -> str:
+    return "is" if number == 1 else "are"
 
 
 def _describe(key: str, manifest: Manifest, conflicts: tuple[Conflict, ...]) -> list[str]:

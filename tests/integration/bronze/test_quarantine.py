@@ -146,3 +146,20 @@ def test_an_index_that_refuses_a_record_holds_up_only_that_record(bronze):
 
     assert bronze.load().loaded == 1
     assert quarantine(bronze)[1][2] == "54000"
+
+
+def test_a_text_key_longer_than_an_index_entry_holds_up_only_its_record(bronze):
+    """The key's index of a table whose key is a text: sql/bronze/key_index.sql."""
+    bronze.clients.database.execute(
+        """create index on bronze.product_cdc
+            (bronze.cdc_key_text(kafka_key, cdc_payload, 'Code'), kafka_offset desc)"""
+    )
+    long = bytes(random.Random(3).choices(b"abcdefghijklmnopqrstuvwxyz0123456789", k=10_000))
+    keys = [b"A-1", b"x" * 10_000, long, b"A-3"]  # the second one is short once compressed
+    records = numbered([(b'{"Code":"%b"}' % key, b"{}") for key in keys])
+    seal(bronze.clients.objects, bronze.table, records)
+
+    assert bronze.load().loaded == 3
+    assert {offset: (key, state) for offset, (key, _, state, _) in quarantine(bronze).items()} == {
+        2: (records[2].key, "54000")
+    }
