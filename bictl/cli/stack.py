@@ -147,8 +147,9 @@ def start(here: Session) -> "Stack":
 
 def _stack() -> "Stack":
     from bictl.local.stack import Stack
-    from bictl.settings import state_dir
+    from bictl.settings import check_environment, state_dir
 
+    check_environment()
     return Stack(state_dir())
 
 

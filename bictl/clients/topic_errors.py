@@ -59,6 +59,16 @@ MEANINGS: dict[str, type[BictlError]] = {
     "TransactionAbortedError": StageFailed,
 }
 
+# What kafka-python says in its own words only: where a broker went away, or never came.
+_PLAIN = {
+    "NodeNotReadyError": "no broker answers",
+    "NoBrokersAvailable": "no broker answers",
+    "BrokerNotAvailableError": "no broker answers",
+    "KafkaConnectionError": "the connection broke",
+    "KafkaTimeoutError": "no answer in time",
+    "RequestTimedOutError": "no answer in time",
+}
+
 HINTS: dict[type[BictlError], str] = {
     TimedOut: "see whether the broker is up (bictl doctor), then run the same command again",
     Unreachable: "see whether the broker is up (bictl doctor), then run the same command again",
@@ -80,7 +90,8 @@ def meaning(error: type[BaseException]) -> type[BictlError] | None:
 def translate(error: BaseException, *, doing: str, reason: str = "") -> BictlError:
     """The bictl error that says what was tried and what came; `reason` is better than the error."""
     kind = meaning(type(error)) or StageFailed
-    return kind(f"{doing}: {reason or error}", hint=HINTS.get(kind))
+    plain = _PLAIN.get(type(error).__name__)
+    return kind(f"{doing}: {reason or plain or error}", hint=HINTS.get(kind))
 
 
 @contextmanager

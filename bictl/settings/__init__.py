@@ -1,6 +1,13 @@
 """Settings: defaults < file < environment < flags, every value with its provenance."""
 
-from bictl.settings.load import Override, config_paths, find_config, load, state_dir
+from bictl.settings.load import (
+    Override,
+    check_environment,
+    config_paths,
+    find_config,
+    load,
+    state_dir,
+)
 from bictl.settings.secret import Secret
 from bictl.settings.values import (
     S3,
@@ -28,6 +35,7 @@ __all__ = [
     "Settings",
     "Table",
     "Verify",
+    "check_environment",
     "config_paths",
     "find_config",
     "load",

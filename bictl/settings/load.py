@@ -83,6 +83,11 @@ def load(
     )
 
 
+def check_environment(environment: Mapping[str, str] = os.environ) -> None:
+    """ConfigError for a variable that is misspelt, for commands that need no other settings."""
+    _Layers().add_environment(environment)
+
+
 def _add_file(layers: "_Layers", path: Path, chosen: str | None) -> None:
     """The file's sections, and over them those of the chosen profile; every profile is checked."""
     document = _parse(path)
@@ -349,9 +354,10 @@ def _unset(variable: str) -> str:
 
 
 def _variables() -> list[str]:
-    return [
+    keys = [
         f"BICTL_{name}_{key}".upper() for name, kind in _SECTIONS.items() for key in _fields(kind)
     ]
+    return [*keys, *sorted(NOT_SETTINGS)]
 
 
 def _unknown(kind: str, name: str, existing: list[str], origin: str) -> typing.NoReturn:

@@ -109,6 +109,12 @@ WORDS = {
         "did you mean 'BICTL_KAFKA_BOOTSTRAP_SERVERS'?",
         env={"BICTL_KAFKA_BOOTSTRAP_SERVER": "localhost:9092"},
     ),
+    "a misspelt variable where only the local stack is asked": Mistake(
+        "stack status",
+        "the environment: unknown variable 'BICTL_STATEDIR'",
+        "did you mean 'BICTL_STATE_DIR'?",
+        env={"BICTL_STATEDIR": "/var/lib/bictl"},
+    ),
     "a port that is no number": Mistake(
         "ingest",
         "BICTL_POSTGRES_PORT must be a whole number, got '5433/tcp'",
