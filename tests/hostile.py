@@ -136,4 +136,5 @@ HELD = {
     "a wrapped key over lines": Hostile(ROW, key=SPREAD),
 }
 KEYLESS = 3  # of those: an array, a number and the like name no row, so staging cannot show them
+TWICE = "a name twice", "wrapped with a third member"  # the last value counts, and that is said
 ALL = REFUSED | HELD

@@ -295,6 +295,14 @@ CHECKS: tuple[Definition, ...] = (
         grows="with pruned records",
     ),
     Definition(
+        "B11",
+        "no record has a name twice",
+        OBJECTS_TO_BRONZE,
+        lambda w: contents.unique_names(w.loaded),
+        level="deep",
+        grows="with records, by the same reading as B10",
+    ),
+    Definition(
         "T2",
         "staging shows each live key, and no other",
         BRONZE_TO_STAGING,

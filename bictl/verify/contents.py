@@ -17,13 +17,14 @@ class Contents:
     """Records of two layers, compared one by one.
 
     `different` are on both sides with other content, `absent` upstream alone; `only` counts those
-    that stand downstream alone.
+    that stand downstream alone. `doubled` have a name twice in one JSON object.
     """
 
     compared: int = 0
     different: Ranges = ()
     absent: Ranges = ()
     only: int = 0
+    doubled: Ranges = ()
 
 
 def added(parts: Iterable[Contents]) -> Contents:
@@ -34,6 +35,7 @@ def added(parts: Iterable[Contents]) -> Contents:
         different=merged(item for part in found for item in part.different),
         absent=merged(item for part in found for item in part.absent),
         only=sum(part.only for part in found),
+        doubled=merged(item for part in found for item in part.doubled),
     )
 
 
@@ -77,3 +79,17 @@ def as_sealed(found: Contents, expired: "Expired", *, table: "Table") -> Finding
 def _not_compared(expired: "Expired") -> str:
     ranges = expired.all_ranges
     return f"not compared, their objects have expired: {in_words(ranges)}" if ranges else ""
+
+
+def unique_names(found: Contents) -> Finding:
+    """B11: no JSON object has a name twice: jsonb keeps the last of the values, the object all."""
+    if not found.doubled:
+        return passed(found.compared)
+    return Finding(
+        state=State.WARN,
+        evaluated=found.compared,
+        extra=of_ranges(found.doubled),
+        message=f"{in_words(found.doubled)} ({total(found.doubled)} records) have a name twice: "
+        "bronze keeps the last value, the sealed object the bytes",
+        hint="whoever writes the topic has to say what is meant; bictl trace shows a record",
+    )

@@ -14,7 +14,7 @@ def merged(ranges: Iterable[Range]) -> Ranges:
     """The same set of offsets in its one form."""
     out: list[Range] = []
     for item in sorted(ranges):
-        if len(item) <= 0:
+        if item.next <= item.first:  # len() raises where it would be negative
             continue
         if out and out[-1].partition == item.partition and item.first <= out[-1].next:
             out[-1] = Range(item.partition, out[-1].first, max(out[-1].next, item.next))

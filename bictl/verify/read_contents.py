@@ -147,22 +147,28 @@ class _Rows:
         within = {**place, "first": manifest.first, "next": manifest.next}
         found = self._rows("verify/quarantined", within)
         held = {offset: (_bytes(key), _bytes(value)) for offset, key, value in found}
-        compared, different = 0, list[int]()
+        compared, different, doubled = 0, list[int](), list[int]()
         try:
             while some := list(islice(lines, _AT_ONCE)):
                 aside = [line for line in some if line.offset in held]
                 different += [line.offset for line in aside if held[line.offset] != line[4:6]]
                 others = [line for line in some if line.offset not in held]
-                rows, differing = self._with_rows(place, others)
+                rows, differing, twice = self._with_rows(place, others)
                 compared, different = compared + len(aside) + rows, different + differing
+                doubled += twice
         except ValueError:  # a line that is none
             return Contents(different=(manifest.range,))
-        return Contents(compared=compared, different=from_offsets(manifest.partition, different))
+        return Contents(
+            compared=compared,
+            different=from_offsets(manifest.partition, different),
+            doubled=from_offsets(manifest.partition, doubled),
+        )
 
     def _with_rows(
         self, place: dict[str, Any], lines: Sequence[wire.Line]
-    ) -> tuple[int, list[int]]:
-        """How many rows bronze has of these records, and the offsets of those that differ."""
+    ) -> tuple[int, list[int], list[int]]:
+        """How many rows bronze has of these records, the offsets of those that differ, and of those
+        that have a name twice."""
         split = [
             (line, self._split(self._keys, line.key), self._split(self._values, line.value))
             for line in lines
@@ -176,8 +182,8 @@ class _Rows:
             "key_schemas": [schema for _, (schema, _), _ in split],
             "schemas": [schema for _, _, (schema, _) in split],
         }
-        ((rows, differing),) = self._rows("verify/contents", parameters)
-        return rows, differing or []
+        ((rows, differing, twice),) = self._rows("verify/contents", parameters)
+        return rows, differing or [], twice or []
 
     def _split(
         self, splitter: wire.EnvelopeSplitter, raw: bytes | None

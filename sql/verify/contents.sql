@@ -1,6 +1,7 @@
--- Records as an object holds them, beside bronze's rows at their offsets: how many rows there are, and
--- the offsets that differ. A text that jsonb refuses differs from whatever stands there; schemas are
--- named by their sha256.
+-- Records as an object holds them, beside bronze's rows at their offsets: how many rows there are,
+-- the offsets that differ, and those of records with one name twice in an object, of which jsonb has
+-- kept the last. A text that jsonb refuses differs from whatever stands there; schemas are named by
+-- their sha256.
 select count(*), array_agg(given.kafka_offset order by given.kafka_offset) filter (
     where b.kafka_timestamp <> timestamptz 'epoch'
             + (given.milliseconds / 86400000) * interval '1 day'
@@ -13,6 +14,10 @@ select count(*), array_agg(given.kafka_offset order by given.kafka_offset) filte
             is distinct from b.kafka_key
         or case when pg_input_is_valid(given.value, 'jsonb') then given.value::jsonb end
             is distinct from b.cdc_payload
+),
+array_agg(given.kafka_offset order by given.kafka_offset) filter (
+    where not coalesce(given.key is json with unique keys, true)
+        or not coalesce(given.value is json with unique keys, true)
 )
 from unnest(
     %(offsets)s::bigint[], %(milliseconds)s::bigint[], %(keys)s::text[], %(values)s::text[],

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 import pytest
-from hostile import ALL, HELD, KEYLESS, REFUSED
+from hostile import ALL, HELD, KEYLESS, REFUSED, TWICE
 
 from bictl.bronze.quarantine import count_states
 from bictl.ingest import ingest, quarantine_ack, write_ack
@@ -197,7 +197,11 @@ def test_verify_agrees_and_names_every_reason(hostiles, level):
     pipeline.embed()
     report = pipeline.verify(level=level)
     wrong = {check.id: check.message for check in report.checks if check.state is not State.OK}
-    assert wrong.keys() == {"B6", "T2"}
+    assert wrong.keys() == {"B6", "T2", *(["B11"] if level == "deep" else [])}
+    if level == "deep":
+        twice = {hostiles.places[name] for name in TWICE}
+        ranges = next(check.extra.ranges for check in report.checks if check.id == "B11")
+        assert {at for item in ranges for at in range(item.first, item.next)} == twice
     assert wrong["T2"] == f"{KEYLESS} records without the key ID"
     quarantined = 3 * len(REFUSED)
     assert wrong["B6"].startswith(f"{quarantined} records quarantined: ")

@@ -238,3 +238,11 @@ def test_what_kafka_still_has_before_the_first_object_is_missing_and_no_late_beg
 def test_generations_are_ordered_by_their_number_and_not_by_their_random_id():
     there = shelf(batch(0, 5, generation="zz", number=0), batch(0, 5, generation="aa", number=1))
     assert there.generations == ((0, "zz"), (1, "aa"))
+
+
+def test_a_log_that_begins_above_what_was_sealed_is_read_as_before():
+    """Retention after reading: the usual state of a topic."""
+    there = shelf(batch(0, 100))
+    at_cut = cut(part(start=60, end=100, frontier=100))
+    assert kafka.below(at_cut, there) == ()
+    assert kafka.tally(at_cut, there, max_lag=LAG).whole
