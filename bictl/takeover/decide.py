@@ -6,7 +6,7 @@ generation `legacy`, which stands before all others. A person may decide instead
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
@@ -99,7 +99,7 @@ def keep(objects: "ObjectStore", prefix: str, decision: Decision) -> Decision:
 def decide(
     reader: "TopicReader",
     objects: "ObjectStore",
-    samples: "Iterable[OldRecord]",
+    samples: Sequence[OldRecord],
     *,
     table: "Table",
     choice: Choice | None = None,
@@ -114,7 +114,7 @@ def decide(
         return _legacy(table, _NO_CLUSTER, "a person decided it")
     try:
         topic = reader.describe(table.topic)
-        evidence = Evidence(same=1) if choice else compare(reader, topic, list(samples))
+        evidence = Evidence(same=1) if choice else compare(reader, topic, samples)
     except NotFound as missing:
         raise UsageError(
             f"{missing.message}: it would tell whether the old records are its own",
@@ -183,6 +183,13 @@ def _current(objects: "ObjectStore", topic: Topic, table: "Table") -> Generation
             " bictl migrate",
         )
     return found
+
+
+def given_before(table: "Table", generation: str, number: int, *, why: str) -> Decision:
+    """A decision that did not need Kafka."""
+    return Decision(
+        generation=generation, number=number, topic=table.topic, cluster=_NO_CLUSTER, why=why
+    )
 
 
 def _legacy(table: "Table", cluster: str, why: str) -> Decision:

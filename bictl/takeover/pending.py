@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
@@ -9,8 +10,8 @@ from bictl import assets
 from bictl.bronze.old_table import is_old
 from bictl.errors import UsageError
 from bictl.ingest.old_objects import old_objects, untaken
-from bictl.records import LEGACY
-from bictl.takeover.decide import Choice, Decision, decide, keep, read_decision
+from bictl.records import LEGACY, LEGACY_NUMBER
+from bictl.takeover.decide import Choice, Decision, decide, given_before, keep, read_decision
 from bictl.takeover.lines import OldRecord, milliseconds
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ _SAMPLED = 16  # old objects that the anchor test looks into
 @dataclass(frozen=True, kw_only=True)
 class Pending:
     """What waits in one table: `is_old` says that its bronze table has the scripts' shape, `rows`
-    that rows of it may be in no sealed batch; `objects` are old ones without a note."""
+    that rows of it may be in no sealed batch, and `settled` which generation those were given;
+    `objects` are old ones without a note."""
 
     is_old: bool = False
     rows: bool = False
+    settled: Decision | None = None
     objects: "tuple[ObjectInfo, ...]" = ()
 
     def __bool__(self) -> bool:
@@ -49,9 +52,13 @@ def look_at_rows(database: "Database", *, table: "Table") -> Pending:
     """What waits in Postgres."""
     if is_old(database, table.bronze):
         return Pending(is_old=True, rows=True)
-    there = database.value(assets.sql("bronze/table_exists"), ["bictl", "takeover"])
-    query = assets.sql("takeover/unsealed")
-    return Pending(rows=bool(there and database.value(query, {"bronze": table.bronze})))
+    if not database.value(assets.sql("bronze/table_exists"), ["bictl", "takeover"]):
+        return Pending()
+    given = database.rows(assets.sql("takeover/unsealed"), {"bronze": table.bronze})
+    if not given:
+        return Pending()
+    why = f"{table.bronze} was taken over with it"
+    return Pending(rows=True, settled=given_before(table, *given[0], why=why))
 
 
 def look_at_objects(objects: "ObjectStore", *, table: "Table") -> "tuple[ObjectInfo, ...]":
@@ -71,11 +78,16 @@ def settle(
 ) -> Decision:
     """The generation of what is pending: as it was decided before, or decided now and kept."""
     known = read_decision(objects, table.prefix)
-    if known is None:
-        samples = _samples(objects, database, table, pending)
+    if known is not None:
+        return known
+    found = pending.settled  # the bucket may have been emptied since
+    if found is None:
+        samples = list(_samples(objects, database, table, pending))
+        if not samples and choice is None:
+            why = "there are no old records yet"
+            return given_before(table, LEGACY, LEGACY_NUMBER, why=why)
         found = decide(reader, objects, samples, table=table, choice=choice)
-        return found if dry_run else keep(objects, table.prefix, found)
-    return known
+    return found if dry_run else keep(objects, table.prefix, found)
 
 
 def check_choice(objects: "ObjectStore", *, table: "Table", choice: Choice) -> None:
@@ -102,7 +114,8 @@ def _samples(
     if pending.is_old:
         query = database.named("takeover/samples", table=table.bronze)
         for partition, offset, at, key, value in database.rows(query, {"topic": table.topic}):
-            yield OldRecord(partition, offset, milliseconds(at), _raw(key), _raw(value))
+            with suppress(ValueError):  # an instant that is none tells nothing
+                yield OldRecord(partition, offset, milliseconds(at), _raw(key), _raw(value))
 
 
 def _spread(items: Sequence[_Item], most: int) -> list[_Item]:

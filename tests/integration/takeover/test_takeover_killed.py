@@ -52,7 +52,7 @@ def contents(taking):
     sealed = {(x.partition, x.offset): (x.key, x.value, x.timestamp) for x in taking.lines()}
     states = {info.key for info in taking.clients.objects.list("_bictl/")}
     keys = taking.value(
-        "select array_agg(pg_get_constraintdef(oid) order by 1) from pg_constraint"
+        "select array_agg(pg_get_constraintdef(oid) order by contype) from pg_constraint"
         " where conrelid = 'bronze.product_cdc'::regclass and contype in ('u', 'p')"
     )
     return (
@@ -77,6 +77,7 @@ def check_kill(ugly, start, taking, undisturbed, number, moment) -> str:
     return said
 
 
+@pytest.mark.timeout(900)
 def test_a_kill_at_the_turning_points_is_healed_by_a_plain_rerun(ugly, start, taking):
     ugly()
     calls = start().communicate(timeout=60)[0].splitlines()
