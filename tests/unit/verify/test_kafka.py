@@ -245,4 +245,4 @@ def test_a_log_that_begins_above_what_was_sealed_is_read_as_before():
     there = shelf(batch(0, 100))
     at_cut = cut(part(start=60, end=100, frontier=100))
     assert kafka.below(at_cut, there) == ()
-    assert kafka.tally(at_cut, there, max_lag=LAG).whole
+    assert kafka.tally(at_cut, there, Expired, told=Expired, max_lag=LAG).whole
