@@ -126,19 +126,21 @@ class Screen:
 
     @contextmanager
     def progress(self, *, every: float = PROGRESS_EVERY) -> Iterator[OnProgress]:
-        """Progress on stderr: a bar on a terminal, a line every 30 s elsewhere."""
+        """Progress on stderr: a bar on a terminal, a line every 30 s elsewhere; the run's log hears
+        such a line in any case."""
         if self._options.quiet or not self._options.progress:
-            yield self._note
+            with self._lines(every, shown=False):
+                yield self._note
         elif sys.stderr.isatty() and os.environ.get("TERM") not in ("dumb", "unknown"):
-            with self._bars() as on_progress:
+            with self._lines(every, shown=False), self._bars() as on_progress:
                 yield on_progress
         else:
             with self._lines(every):
                 yield self._note
 
-    def progress_line(self) -> None:
-        """One line of where the run is now (SIGUSR1)."""
-        self._narrate(self.whereabouts() or "nothing has been reported yet", "")
+    def progress_line(self, *, shown: bool = True) -> None:
+        """One line of where the run is now (SIGUSR1); to the run's log alone unless `shown`."""
+        self._narrate(self.whereabouts() or "nothing has been reported yet", "", shown=shown)
 
     def whereabouts(self) -> str:
         """How far the run is and whom it waits for, as far as either is known."""
@@ -154,13 +156,13 @@ class Screen:
         self._latest = progress
 
     @contextmanager
-    def _lines(self, every: float) -> Iterator[None]:
+    def _lines(self, every: float, *, shown: bool = True) -> Iterator[None]:
         """A line every so many seconds, also while nothing moves on."""
         done = threading.Event()
 
         def say() -> None:
             while not done.wait(every):
-                self.progress_line()
+                self.progress_line(shown=shown)
 
         speaking = threading.Thread(target=say, name="progress", daemon=True)
         speaking.start()

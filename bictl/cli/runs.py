@@ -5,6 +5,7 @@ import socket
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from bictl.cli.app import Command, group_with_default
 from bictl.cli.options import Table
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.errors import UsageError
+from bictl.errors import BictlError, NotFound, Unreachable, UsageError
 from bictl.inert import inert
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def show(
 ) -> None:
     """Show one run: each of its stages, its arguments, its errors and results, and its log.
 
-    The log is a file of the host that the run was on: elsewhere this says where it is. Secrets
-    are in none of it.
+    The log is a file of the host that the run was on: elsewhere this says where it is; on that
+    host it is shown also when Postgres does not answer. Secrets are in none of it.
 
     Examples:
 
@@ -107,7 +108,11 @@ def show(
     from bictl.ops.ledger import find
 
     with session(context) as here:
-        found = find(here.clients.database, run)
+        try:
+            found = find(here.clients.database, run)
+        except (NotFound, Unreachable) as error:
+            _show_log_alone(here, run, error)
+            return
         log = _log_of(here, found)
         here.screen.show(_one(found, log))
         if here.screen.format in ("table", "tsv"):
@@ -256,12 +261,35 @@ def _one(found: "Sequence[Run]", log: list[str] | None) -> View:
     )
 
 
+def _show_log_alone(here: Session, prefix: str, error: BictlError) -> None:
+    """The log of a run that the ledger cannot tell of: Postgres was away then, or is now.
+
+    Raises `error` where this host has no such log, or several.
+    """
+    folder = here.settings.state_dir / "runs"
+    wanted = prefix.lower()
+    paths = [path for path in folder.glob("*.log") if path.name.startswith(wanted)]
+    if len(paths) != 1 or not wanted:
+        raise error
+    lines = _read(paths[0])
+    here.screen.warn(f"the ledger tells nothing of it: {error.message}")
+    if here.screen.format in ("table", "tsv"):
+        for line in lines or ():
+            here.screen.write(inert(line))
+    else:
+        extra = {"run_id": paths[0].stem, "words": None, "log": lines}
+        here.screen.show(View(schema="bictl.runs/1", columns=RUNS, rows=[], extra=extra))
+
+
 def _log_of(here: Session, found: "Sequence[Run]") -> list[str] | None:
     """The lines of the run's log; None where it is not on this host."""
     from bictl.ops.runlog import path_of
 
+    return _read(path_of(here.settings.state_dir, found[0].run_id))
+
+
+def _read(path: Path) -> list[str] | None:
     try:
-        path = path_of(here.settings.state_dir, found[0].run_id)
         return path.read_text(encoding="utf-8", errors="backslashreplace").splitlines()
     except OSError:
         return None

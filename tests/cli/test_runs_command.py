@@ -74,6 +74,12 @@ def test_ingest_without_postgres_works_and_its_log_tells(produced, cli, settings
     assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
     [log] = (settings.state_dir / "runs").glob("*.log")
     assert "wrote 1 batch, 40 records" in log.read_text()
+    for env in ({"BICTL_POSTGRES_PORT": "1"}, {}):  # it does not answer; it knows nothing of it
+        shown = cli("runs", "show", log.stem[:8], env=env)
+        assert shown.exit_code == 0
+        assert "wrote 1 batch, 40 records" in shown.stdout
+        assert "the ledger tells nothing of it" in shown.stderr
+    assert cli("runs", "show", "", env={"BICTL_POSTGRES_PORT": "1"}).exit_code == 4
 
 
 def test_an_error_stands_in_the_log_with_its_hint_and_in_the_ledger(cli, settings):

@@ -184,3 +184,37 @@ def test_a_warning_is_code_0_unless_it_is_to_fail(settings, produce, cli, client
     assert (done.exit_code, json.loads(done.stdout)["state"]) == (0, "warn")
     assert cli("verify", "--fail-on", "warn").exit_code == 1
     assert cli("verify", "-o", "nagios").exit_code == 1
+
+
+def test_a_service_of_the_local_stack_that_does_not_run_is_to_be_started(fragile_stack, cli_plain):
+    fragile_stack.kill("kafka")
+    for command in ("verify", "run", "status"):
+        done = cli_plain("-q", command, env={"BICTL_STATE_DIR": str(fragile_stack.state_dir)})
+        assert done.stdout == ""
+        assert done.exit_code != 0
+        hints = {line for line in done.stderr.splitlines() if line.startswith("hint: ")}
+        assert hints == {"hint: the local stack has to run: bictl stack up"}
+
+
+def test_a_database_that_bictl_never_wrote_to_wants_a_load(settings, produce, cli):
+    fill(produce, settings, 5)
+    assert cli("ingest").exit_code == 0
+    done = cli("-q", "verify")
+    assert done.exit_code == 1
+    assert done.stderr.splitlines()[1] == "hint: bictl load-bronze --table product"
+    shown = cli("verify", "--json", "--select", "M1")
+    [check] = json.loads(shown.stdout)["checks"]
+    assert check["hint"] == "bictl run, which makes them; or bictl load-bronze"
+
+
+def test_a_quick_look_stands_on_no_verdict_of_another_bronze_table(settings, produce, cli):
+    fill(produce, settings, 5)
+    assert cli("run").exit_code == 0
+    assert cli("verify").exit_code == 0
+    assert json.loads(cli("verify", "--quick", "--json").stdout)["headline"].startswith("verified")
+    moved = {"BICTL_TABLES_PRODUCT_BRONZE": "bronze.renamed_cdc"}
+    assert cli("load-bronze", env=moved).exit_code == 0
+    quick = json.loads(cli("verify", "--quick", "--json", env=moved).stdout)
+    assert (quick["state"], quick["headline"][:30]) == ("fail", "0.00 % of 5 records accounted ")
+    [stands_on] = [check for check in quick["checks"] if check["id"] == "M3"]
+    assert stands_on["message"].startswith("no full verdict was ever complete")
