@@ -25,7 +25,7 @@ def main() -> None:
     chosen = options.parse_args()
     print(machine(), versions("psycopg2-binary", "boto3", "kafka-python"), sep="; ")
     with services() as (settings, environment), Clients(settings) as clients:
-        fill(settings, clients, environment, chosen.records)
+        fill(settings, clients, chosen.records)
         picks = [
             chosen.records * (number + 1) // (chosen.rounds + 2) for number in range(chosen.rounds)
         ]
@@ -37,14 +37,12 @@ def main() -> None:
 
 
 def cold(name: str, asked: list[list[str]], environment: dict[str, str]) -> None:
-    """Seconds and memory of a whole process, its start and every connection included."""
-    taken, peaks = [], []
+    """Seconds of a whole process, its start and every connection included."""
+    taken = []
     for words in asked:
         arguments = ["trace", *words] if words else ["--version"]
-        spent, peak = run(sys.executable, "-m", "bictl", *arguments, env=environment)
-        taken.append(spent)
-        peaks.append(peak)
-    print(f"{name}: {spread(taken)}; {max(peaks) / 1e6:.0f} MB, cold process")
+        taken.append(run(sys.executable, "-m", "bictl", *arguments, env=environment)[0])
+    print(f"{name}: {spread(taken)}, cold process")
 
 
 def warm(settings: Settings, clients: Clients, name: str, asked: list[Asked]) -> None:

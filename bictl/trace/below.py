@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 from bictl.errors import BictlError
 from bictl.trace.event import Event, is_closed, newest
-from bictl.trace.judge import KEY, STAGING, VECTORS, unread
+from bictl.trace.evidence import unread
 from bictl.trace.key import Key
+from bictl.trace.layers import KEY, STAGING, VECTORS
 from bictl.trace.relation import NotMade
 from bictl.trace.report import Layer, Place, State
 from bictl.trace.warehouse import Staged, Standing, Vector

@@ -4,119 +4,32 @@ A record that an upper layer has and a lower one lacks is missing in the first l
 once it is older than what may be in flight; the layers below that one are waiting.
 """
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bictl.errors import BictlError, Unreachable
+from bictl.errors import BictlError
 from bictl.records import Range
 from bictl.trace.broker import Broker
-from bictl.trace.report import Latency, Layer, Place, State
+from bictl.trace.evidence import Evidence, unread
+from bictl.trace.layers import KAFKA, OBJECTS, SOURCE, VERIFY
+from bictl.trace.loaded import bronze_layer, ledger_layer
+from bictl.trace.report import Layer, Place, State
 from bictl.trace.shelf import Held, Shelf
 from bictl.trace.warehouse import Rows
 
 if TYPE_CHECKING:
     from bictl.clients.topics import Offsets
     from bictl.ingest import Ack
-    from bictl.settings import Table
 
-SOURCE, KAFKA, OBJECTS, LEDGER, BRONZE = "source", "Kafka", "objects", "ledger", "bronze"
-KEY, STAGING, VECTORS = "key", "staging", "vectors"
-WAY = (SOURCE, KAFKA, OBJECTS, BRONZE, VECTORS)  # the layers that a record reaches at a time
-
-
-@dataclass(frozen=True, kw_only=True)
-class Evidence:
-    """What was read of one record; an error stands for a layer that could not be read."""
-
-    table: "Table"
-    place: Place
-    now: datetime
-    max_lag: int
-    broker: Broker | BictlError
-    shelf: Shelf | BictlError
-    rows: Rows | BictlError
-    written_at: datetime | None = None  # Kafka's timestamp, wherever the record was found
-    source_at: datetime | None = None
-    op: str = ""
-    position: str = ""
-    accepted: "Mapping[str, Ack]" = field(default_factory=dict)  # by SQLSTATE
-
-    def is_young(self, moment: datetime | None) -> bool:
-        """Whether something of that time may still be on its way."""
-        return moment is not None and (self.now - moment).total_seconds() <= self.max_lag
-
-    @property
-    def held(self) -> Held | None:
-        """The batch that answers for the offset."""
-        return self.shelf.held if isinstance(self.shelf, Shelf) else None
-
-    @property
-    def is_served(self) -> bool:
-        """Whether Kafka has the record."""
-        return isinstance(self.broker, Broker) and self.broker.record is not None
-
-    @property
-    def is_loaded(self) -> bool:
-        """Whether bronze or the quarantine holds it, or held it."""
-        rows = self.rows
-        return isinstance(rows, Rows) and any((rows.row, rows.quarantined, rows.pruned))
+_RESTORE = "restore the object from a copy; bronze still holds its records"
 
 
 def upstream(evidence: Evidence) -> list[Layer]:
     """The record's layers from the source to bronze."""
     kafka = _kafka(evidence)
     objects = _objects(evidence, kafka)
-    ledger = _ledger(evidence, objects)
-    return [_source(evidence), kafka, objects, ledger, _bronze(evidence, objects, ledger)]
-
-
-def unread(name: str, error: BictlError) -> Layer:
-    """A layer that gave no answer."""
-    state = State.UNREACHABLE if isinstance(error, Unreachable) else State.UNKNOWN
-    return Layer(name=name, state=state, said=(error.message,), repair=error.hint or "")
-
-
-def timed(layers: list[Layer]) -> tuple[list[Layer], Latency]:
-    """The layers with the seconds between them, and the sums from the source."""
-    found: list[Layer] = []
-    before: Layer | None = None
-    for layer in layers:
-        on_way = layer.name in WAY and layer.at is not None
-        found.append(_after(before, layer) if on_way and before is not None else layer)
-        before = layer if on_way else before
-    by_name = {layer.name: layer for layer in found if layer.at is not None}
-    source = by_name.get(SOURCE)
-    return found, Latency(
-        to_bronze=_sum(source, by_name.get(BRONZE)), to_vectors=_sum(source, by_name.get(VECTORS))
-    )
-
-
-def _after(before: Layer, layer: Layer) -> Layer:
-    """The layer with its distance in time; a word where it lies before the one above it."""
-    seconds = _between(before, layer)
-    if seconds is None or seconds >= 0:
-        return replace(layer, seconds=seconds)
-    why = "the clocks differ"
-    if layer.name == BRONZE:
-        why = f"the object was written again later, or {why}"
-    said = f"earlier than in {before.name}: {why}"
-    return replace(layer, seconds=seconds, said=(*layer.said, said))
-
-
-def _between(before: Layer, after: Layer) -> float | None:
-    """Seconds; a clock that tells whole seconds only is never behind by a part of one."""
-    if before.at is None or after.at is None:
-        return None
-    seconds = (after.at - before.at).total_seconds()
-    if after.whole_seconds and -1 < seconds < 0:
-        return 0.0
-    return seconds
-
-
-def _sum(source: Layer | None, layer: Layer | None) -> float | None:
-    return None if source is None or layer is None else _between(source, layer)
+    ledger = ledger_layer(evidence, objects)
+    return [_source(evidence), kafka, objects, ledger, bronze_layer(evidence, objects, ledger)]
 
 
 def _source(evidence: Evidence) -> Layer:
@@ -218,7 +131,7 @@ def _held(evidence: Evidence, held: Held) -> Layer:
         return replace(found, state=state, said=(said, held.key), at=None)
     if _differs(evidence, held):
         said = f"Kafka serves another record at {evidence.place} than was sealed"
-        return replace(found, state=State.CONFLICT, said=(said, held.key), repair=_VERIFY)
+        return replace(found, state=State.CONFLICT, said=(said, held.key), repair=VERIFY)
     said = f"line {held.number:,} of {manifest.records:,}, sealed by run {manifest.run}"
     return replace(found, said=(held.key, said))
 
@@ -308,162 +221,3 @@ def _nowhere(evidence: Evidence, where: str) -> Layer:
     said = ("no layer has it any more", where)
     repair = _ack(evidence, place.offset, place.offset + 1)
     return Layer(name=OBJECTS, state=State.LOST, said=said, repair=repair)
-
-
-def _ledger(evidence: Evidence, objects: Layer) -> Layer:
-    rows = evidence.rows
-    if isinstance(rows, BictlError):
-        return unread(LEDGER, rows)
-    known = [row for row in rows.ledger if _is_of(row, evidence.held)]
-    if known:
-        return _in_ledger(known[0])
-    load = f"bictl load-bronze --table {evidence.table.name}"
-    if rows.ledger:
-        said = "the object was loaded with other content"
-        return Layer(name=LEDGER, state=State.STALE, said=(said,), repair=load)
-    if objects.state is not State.FOUND:
-        return Layer(name=LEDGER, state=_follows(objects))
-    nothing = ("nothing was ever loaded",) if rows.is_new else ()
-    if evidence.is_young(objects.at):
-        return Layer(name=LEDGER, state=State.NOT_YET, said=nothing)
-    return Layer(name=LEDGER, state=State.MISSING, said=nothing, repair=load)
-
-
-def _in_ledger(row: Mapping[str, Any]) -> Layer:
-    said = f"{row['n_records']:,} records loaded by run {row['load_run']}"
-    return Layer(
-        name=LEDGER,
-        state=State.FOUND,
-        at=row["loaded_at"],
-        said=(said, *_accounts(row)),
-        facts=dict(row),
-    )
-
-
-def _is_of(row: Mapping[str, Any], held: Held | None) -> bool:
-    """Whether a row of the ledger is that of the object with its content."""
-    if held is None or held.manifest is None:
-        return True
-    return (row["object_key"], row["sha256"]) == (held.key, held.manifest.sha256)
-
-
-def _accounts(row: Mapping[str, Any]) -> Iterator[str]:
-    """What became of an object's records, where that is more than loaded."""
-    if row["n_quarantined"] or row["n_duplicate"]:
-        yield (
-            f"{row['n_loaded']:,} into bronze, {row['n_quarantined']:,} to quarantine, "
-            f"{row['n_duplicate']:,} there already"
-        )
-
-
-def _bronze(evidence: Evidence, objects: Layer, ledger: Layer) -> Layer:
-    rows = evidence.rows
-    if isinstance(rows, BictlError):
-        return unread(BRONZE, rows)
-    if rows.row is not None:
-        return _in_bronze(rows, evidence.table)
-    if rows.quarantined is not None:
-        return _in_quarantine(evidence, rows)
-    if rows.pruned is not None:
-        return _pruned(rows.pruned)
-    if ledger.state is State.FOUND:
-        return _not_in_bronze(evidence, objects, ledger.facts)
-    return Layer(name=BRONZE, state=_not_loaded(evidence, objects, ledger))
-
-
-def _not_loaded(evidence: Evidence, objects: Layer, ledger: Layer) -> State:
-    """The ledger does not know it either."""
-    if ledger.state is State.STALE:
-        return State.MISSING
-    if objects.state.is_unread and evidence.is_served:
-        return State.UNKNOWN  # whether it was sealed
-    return _follows(ledger)
-
-
-def _pruned(row: Mapping[str, Any]) -> Layer:
-    said = (
-        f"at {row['pruned_at']:%Y-%m-%d %H:%M:%S} by run {row['run']}: {row['reason']}",
-        "a newer record of its key is there",
-    )
-    return Layer(name=BRONZE, state=State.PRUNED, said=said, facts=dict(row))
-
-
-def _in_bronze(rows: Rows, table: "Table") -> Layer:
-    row = rows.row or {}
-    layer = Layer(
-        name=BRONZE,
-        state=State.FOUND,
-        at=row["ingested_at"],
-        said=(f"row {row['id']} of {table.bronze}",),
-        facts={"id": row["id"], "table": table.bronze, "batch_file": row["batch_file"]},
-    )
-    if not rows.conflicts:
-        return layer
-    return replace(layer, state=State.CONFLICT, said=(*_claims(rows), *layer.said), repair=_VERIFY)
-
-
-def _claims(rows: Rows) -> Iterator[str]:
-    for row in rows.conflicts:
-        yield (
-            f"{row['batch_file']} claims the offset with other content: it is kept in "
-            f"bictl.offset_conflict, {row['standing_file']} stands"
-        )
-
-
-def _in_quarantine(evidence: Evidence, rows: Rows) -> Layer:
-    row, place = rows.quarantined or {}, evidence.place
-    facts = {name: row[name] for name in ("sqlstate", "reason", "batch_file")}
-    why = f"{row['sqlstate']}: {row['reason']}"
-    found = Layer(
-        name=BRONZE,
-        state=State.QUARANTINED,
-        at=row["quarantined_at"],
-        said=(why,),
-        repair=f"bictl quarantine show {place} --table {evidence.table.name}",
-        facts=facts,
-    )
-    if rows.conflicts:
-        return replace(found, state=State.CONFLICT, said=(*_claims(rows), why))
-    ack = evidence.accepted.get(row["sqlstate"])
-    if ack is not None:
-        said = f"in quarantine, which {ack.person} acknowledged at {ack.at}: {ack.reason}"
-        return replace(found, state=State.ACKNOWLEDGED, said=(said, why))
-    return found
-
-
-def _not_in_bronze(evidence: Evidence, objects: Layer, loaded: Mapping[str, Any]) -> Layer:
-    """The ledger says that its object was loaded, and it is not there."""
-    name = evidence.table.name
-    if objects.state is State.NO_RECORD:
-        return Layer(name=BRONZE, state=State.NO_RECORD)
-    if objects.state is State.FOUND:
-        why, repair = "the ledger accounts for it", f"bictl load-bronze --table {name} --replay"
-    elif evidence.is_served:
-        why, repair = "its object was loaded and is gone", f"bictl ingest --table {name} --fill"
-    elif objects.state is State.EXPIRED and _is_dense(loaded):
-        said = ("its object was loaded and has expired, and no row is there",)
-        return Layer(name=BRONZE, state=State.LOST, said=said, repair=_VERIFY)
-    else:
-        said = ("its object was loaded; whether that held a record here is not known",)
-        return Layer(name=BRONZE, state=State.UNKNOWN, said=said)
-    said = (f"{why}, and no row is there",)
-    return Layer(name=BRONZE, state=State.MISSING, said=said, repair=repair)
-
-
-def _is_dense(loaded: Mapping[str, Any]) -> bool:
-    """Whether an object held a record at each of its offsets."""
-    span: int = loaded["next_offset"] - loaded["first_offset"]
-    return bool(loaded["n_records"] == span)
-
-
-def _follows(above: Layer) -> State:
-    """The state of a layer that has nothing because the one above has nothing."""
-    if above.state is State.NO_RECORD:
-        return State.NO_RECORD
-    if above.state in (State.ACKNOWLEDGED, State.LOST, State.EXPIRED, State.NOT_THERE):
-        return State.NOT_THERE
-    return State.NOT_YET
-
-
-_VERIFY = "bictl verify --deep"
-_RESTORE = "restore the object from a copy; bronze still holds its records"

@@ -1,5 +1,6 @@
 """One trace: the layers are opened side by side, then read from Kafka down and judged."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -9,15 +10,20 @@ from bictl.records import OnProgress, Stop, never_stop, no_progress
 from bictl.trace import broker, shelf
 from bictl.trace.below import Below, downstream
 from bictl.trace.broker import Broker
-from bictl.trace.event import Event, event_of, in_order, newest
+from bictl.trace.event import Event, in_order, newest
+from bictl.trace.evidence import Evidence, unread
 from bictl.trace.find import Found, Search, in_kafka, in_objects
-from bictl.trace.judge import BRONZE, KAFKA, OBJECTS, Evidence, timed, unread, upstream
-from bictl.trace.key import Key, key_of
+from bictl.trace.judge import upstream
+from bictl.trace.key import Key
+from bictl.trace.latency import timed
+from bictl.trace.layers import BRONZE, KAFKA, OBJECTS
+from bictl.trace.never_seen import is_anything, is_never_seen, unknown_key, unknown_offset
 from bictl.trace.open import Systems, tried
-from bictl.trace.payload import decoded, moment, operation, source_field, unwrapped
+from bictl.trace.payload import moment, source_field
 from bictl.trace.report import Layer, Place, State, Trace
+from bictl.trace.seen import Seen, event_in, position_of, seen_in
 from bictl.trace.shelf import Lives, Shelf
-from bictl.trace.warehouse import Rows, Staged, Standing, Vector, Warehouse, kept_bytes
+from bictl.trace.warehouse import Rows, Standing, Warehouse
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -104,24 +110,29 @@ class _Run:
         """A record by its offset; its key is what any layer says it is."""
         place = self._place()
         evidence = self._read(place)
-        seen = _seen(evidence)
-        with self._snapshot():
-            evidence = self._loaded(evidence)
-            seen = seen or _seen(evidence)
-            if _is_never_seen(evidence):
-                raise self._unknown_offset(evidence)
-            key = seen.key(self._systems.table) if seen else None
-            standing = self._standing(key)
-        beyond = [event for event in [_event(self._systems, place, seen)] if event is not None]
-        found = Found(events=tuple(beyond), looked=_looked(evidence))
-        if key is not None:
-            left = f"newer records of the key that are not loaded yet: bictl trace {key.words}"
-            found = replace(found, not_looked=(left,))
+        rows, standing = self._below(place, lambda rows: self._key(evidence, rows))
+        evidence = replace(evidence, rows=rows)
+        if is_never_seen(evidence):
+            raise unknown_offset(self._systems, evidence)
+        seen, key = seen_in(evidence), self._key(evidence, rows)
+        number = self._systems.numbers.get(place.generation, 0)
+        event = event_in(seen, place, generation_no=number)
+        left = f"newer records of the key that are not loaded yet: bictl trace {key and key.words}"
+        found = Found(
+            events=() if event is None else (event,),
+            looked=_looked(evidence),
+            not_looked=(left,) if key else (),
+        )
         return self._judged(evidence, seen, key, standing, found)
+
+    def _key(self, evidence: Evidence, rows: Rows | BictlError) -> Key | None:
+        """The record's key, by the first layer that has the record."""
+        seen = seen_in(replace(evidence, rows=rows))
+        return seen.key(self._systems.table) if seen else None
 
     def of_key(self, key: Key, search: Search) -> Trace:
         """A key: all its records, and the newest of them in every layer."""
-        before = self._standing(key)
+        _, before = self._below(None, lambda _: key)
         parts = [in_objects(self._systems, search), in_kafka(self._systems, search)]
         found = Found(
             events=tuple(event for part in parts for event in part.events),
@@ -132,11 +143,29 @@ class _Run:
         if last is None:
             return self._without_record(key, before, found)
         evidence = self._read(last.place)
-        with self._snapshot():
-            evidence = self._loaded(evidence)
-            standing = self._standing(key)
+        rows, standing = self._below(last.place, lambda _: key)
+        evidence = replace(evidence, rows=rows)
         found = replace(found, looked=(*_looked(evidence), *found.looked))
-        return self._judged(evidence, _seen(evidence), key, standing, found)
+        return self._judged(evidence, seen_in(evidence), key, standing, found)
+
+    def _below(
+        self, place: Place | None, key_of: Callable[[Rows], Key | None]
+    ) -> tuple[Rows | BictlError, Standing | BictlError]:
+        """What Postgres holds of a place and of a key, at one moment."""
+        systems = self._systems
+        if systems.refused is not None:
+            return systems.refused, systems.refused
+
+        def read() -> tuple[Rows, Standing]:
+            with systems.warehouse.snapshot():
+                rows = Rows() if place is None else systems.warehouse.rows(place)
+                key = key_of(rows)
+                if key is None:
+                    return rows, Standing()
+                return rows, systems.warehouse.standing(key, most=_READ)
+
+        found = tried(read)
+        return (found, found) if isinstance(found, BictlError) else found
 
     def _place(self) -> Place:
         asked, systems = self._asked, self._systems
@@ -192,28 +221,10 @@ class _Run:
         known = self._systems.lives
         return known.frontier(place) if isinstance(known, Lives) else None
 
-    def _snapshot(self) -> Any:
-        return self._systems.warehouse.snapshot(self._systems.refused is None)
-
-    def _loaded(self, evidence: Evidence) -> Evidence:
-        """With what Postgres holds of the place."""
-        systems = self._systems
-        if systems.refused is not None:
-            return replace(evidence, rows=systems.refused)
-        return replace(evidence, rows=tried(lambda: systems.warehouse.rows(evidence.place)))
-
-    def _standing(self, key: Key | None) -> Standing | BictlError:
-        systems = self._systems
-        if systems.refused is not None:
-            return systems.refused
-        if key is None:
-            return Standing()
-        return tried(lambda: systems.warehouse.standing(key, most=_READ))
-
     def _judged(
         self,
         evidence: Evidence,
-        seen: "_Seen | None",
+        seen: Seen | None,
         key: Key | None,
         standing: Standing | BictlError,
         found: Found,
@@ -224,7 +235,7 @@ class _Run:
                 written_at=seen.written_at,
                 source_at=moment(source_field(seen.value, "ts_ms")),
                 op=seen.op,
-                position=_position(seen.value),
+                position=position_of(seen.value),
             )
         below = Below(
             table=self._systems.table,
@@ -263,8 +274,8 @@ class _Run:
             if isinstance(error, BictlError)
         ]
         layers = downstream(below)
-        if not silent and not _is_anything(standing):
-            raise self._unknown_key(key, found)
+        if not silent and not is_anything(standing):
+            raise unknown_key(self._systems, key, found)
         if silent:
             layers = [
                 replace(one, state=State.UNKNOWN) if one.state is State.MISSING else one
@@ -278,7 +289,7 @@ class _Run:
         key: Key | None,
         layers: list[Layer],
         *,
-        seen: "_Seen | None" = None,
+        seen: Seen | None = None,
         below: Below | None = None,
         found: Found = _NOT_SEARCHED,
     ) -> Trace:
@@ -305,136 +316,6 @@ class _Run:
             not_looked=found.not_looked,
         )
 
-    def _unknown_offset(self, evidence: Evidence) -> NotFound:
-        place = evidence.place
-        there = []
-        if isinstance(evidence.broker, Broker) and evidence.broker.ends is not None:
-            ends = evidence.broker.ends
-            there.append(f"Kafka serves {place.partition}:[{ends.start},{ends.stable})")
-        elif isinstance(self._systems.topic, BictlError):
-            there.append("Kafka does not answer")
-        elif place.generation == self._systems.life:
-            partitions = ", ".join(map(str, self._systems.topic.partitions))
-            there.append(f"the topic has partitions {partitions}")
-        if isinstance(evidence.shelf, Shelf) and evidence.shelf.frontier is not None:
-            found = evidence.shelf
-            there.append(f"the batches hold {place.partition}:[{found.first},{found.frontier})")
-        return NotFound(
-            "offset",
-            str(place),
-            where=f"in generation {place.generation} of {self._systems.table.topic}",
-            hint="; ".join(there) or "bictl verify",
-        )
-
-    def _unknown_key(self, key: Key, found: Found) -> NotFound:
-        systems = self._systems
-        near = tried(lambda: systems.warehouse.near(key))
-        hint = [] if isinstance(near, BictlError) else [near_words(key, near)]
-        hint += [f"not looked at: {words}" for words in found.not_looked]
-        return NotFound(
-            "key",
-            str(key),
-            where=f"in {systems.table.name}",
-            hint="; ".join(filter(None, hint)) or "no record has a key yet",
-        )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Seen:
-    """A record's content, from the first layer that has it; bronze keeps no headers."""
-
-    raw_key: bytes | None
-    raw_value: bytes | None
-    written_at: datetime | None
-    headers: Any = None
-
-    @property
-    def value(self) -> Any:
-        """The decoded value."""
-        return decoded(self.raw_value)
-
-    @property
-    def op(self) -> str:
-        """What it did to its row."""
-        return "tombstone" if self.raw_value is None else operation(self.value)
-
-    @property
-    def payload(self) -> dict[str, Any]:
-        """Key, event and headers, without the schemas that wrap them."""
-        key = unwrapped(decoded(self.raw_key))
-        return {"key": key, "value": unwrapped(self.value), "headers": self.headers}
-
-    def key(self, table: "Table") -> Key | None:
-        """The key that it is of."""
-        value = None if self.raw_key is not None else self.value
-        return key_of(decoded(self.raw_key), value, table.key)
-
-
-def _seen(evidence: Evidence) -> _Seen | None:
-    """The record's content, upstream first: the original bytes are there."""
-    held, rows = evidence.held, evidence.rows
-    record: Any = held.line if held else None
-    if record is None and isinstance(evidence.broker, Broker):
-        record = evidence.broker.record
-    if record is not None:
-        return _Seen(
-            raw_key=record.key,
-            raw_value=record.value,
-            written_at=moment(record.timestamp),
-            headers=[[name, decoded(value)] for name, value in record.headers],
-        )
-    row = (rows.row or rows.quarantined) if isinstance(rows, Rows) else None
-    if row is None:
-        return None
-    key, value = kept_bytes(row)
-    return _Seen(raw_key=key, raw_value=value, written_at=row["kafka_timestamp"])
-
-
-def _event(systems: Systems, place: Place, seen: _Seen | None) -> Event | None:
-    """The traced record as an event of its key."""
-    if seen is None or seen.written_at is None:
-        return None
-    return event_of(
-        _Bytes(
-            offset=place.offset,
-            timestamp=round(seen.written_at.timestamp() * 1000),
-            key=seen.raw_key,
-            value=seen.raw_value,
-        ),
-        place=place,
-        generation_no=systems.numbers.get(place.generation, 0),
-        where="record",
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class _Bytes:
-    offset: int
-    timestamp: int
-    key: bytes | None
-    value: bytes | None
-
-
-def _is_never_seen(evidence: Evidence) -> bool:
-    """Whether every layer answers, and none has ever had anything at that place."""
-    shelf_, rows, kafka = evidence.shelf, evidence.rows, evidence.broker
-    if not (isinstance(shelf_, Shelf) and isinstance(rows, Rows) and isinstance(kafka, Broker)):
-        return False
-    if shelf_.held or shelf_.acked or rows.ledger or evidence.is_loaded or evidence.is_served:
-        return False
-    offset, ends = evidence.place.offset, kafka.ends
-    if ends is None:
-        return shelf_.frontier is None or offset >= shelf_.frontier
-    is_before_all = offset < ends.start and (shelf_.first is None or offset < shelf_.first)
-    return offset >= ends.high or (is_before_all and shelf_.frontier is None)
-
-
-def _is_anything(standing: Standing | BictlError) -> bool:
-    """Whether a key without a record has a row or a vector."""
-    return isinstance(standing, BictlError) or any(
-        isinstance(found, (Staged, Vector)) for found in (standing.staged, standing.vector)
-    )
-
 
 def _events(standing: Standing | BictlError) -> list[Event]:
     if isinstance(standing, BictlError):
@@ -454,25 +335,6 @@ def _looked(evidence: Evidence) -> tuple[str, ...]:
     read = {"Kafka": evidence.broker, "the objects": evidence.shelf, "Postgres": evidence.rows}
     there = [name for name, found in read.items() if not isinstance(found, BictlError)]
     return (f"{evidence.place} in {', '.join(there)}",) if there else ()
-
-
-def near_words(key: Key, near: list[str]) -> str:
-    """The keys that exist, nearest first."""
-    from bictl.errors import nearest
-
-    if not near:
-        return ""
-    shown = near if key.integer is not None else nearest(key.values[0], near)
-    return f"existing: {', '.join(shown[:6])}"
-
-
-def _position(value: Any) -> str:
-    """The record's place in the source's history, for a person."""
-    commit, change = source_field(value, "commit_lsn"), source_field(value, "change_lsn")
-    if commit:
-        return f"commit {commit}" + (f", change {change}" if change else "")
-    lsn = source_field(value, "lsn")
-    return f"lsn {lsn}" if lsn is not None else ""
 
 
 def _as_row(event: Event, last: Event | None, traced: Place | None) -> dict[str, Any]:

@@ -90,11 +90,8 @@ class Warehouse:
         )
 
     @contextmanager
-    def snapshot(self, is_open: bool) -> Iterator[None]:
-        """Everything in it is read at one moment, if Postgres answers at all."""
-        if not is_open:
-            yield
-            return
+    def snapshot(self) -> Iterator[None]:
+        """Everything in it is read at one moment."""
         with self.database.transaction(read_only=True, snapshot=True):
             yield
 

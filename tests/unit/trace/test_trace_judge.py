@@ -11,7 +11,9 @@ from bictl.ingest import range_ack
 from bictl.records import Manifest, Range, Topic
 from bictl.settings.values import PRODUCT
 from bictl.trace.broker import Broker
-from bictl.trace.judge import Evidence, timed, upstream
+from bictl.trace.evidence import Evidence
+from bictl.trace.judge import upstream
+from bictl.trace.latency import timed
 from bictl.trace.report import Layer, Place, State, Trace
 from bictl.trace.shelf import Held, Shelf
 from bictl.trace.warehouse import Rows
