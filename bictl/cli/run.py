@@ -64,6 +64,9 @@ def run_and_say(here: Session, table: str | None, *, lock_wait: float = 0.0) -> 
         work = here.work(on_progress, lock_wait=lock_wait)
         for step in pipeline.run(work, here.tables(table)):
             steps.append(step)
+            if step.state == "fail" and step.exit_code in (4, 5) and here.stop():
+                here.screen.detail(f"{step.stage} {step.table}: {step.summary}")
+                continue  # the deadline or the signal has ended the waiting, and says so itself
             if step.state == "fail":
                 hint = here.advice(step.hint) if step.exit_code == 4 else step.hint
                 here.screen.error(f"{step.stage} {step.table}: {step.summary}", hint)

@@ -57,6 +57,7 @@ CASES = {
     "verify": Case(without=NO_KAFKA | NO_STORE | NO_POSTGRES),
     "trace": Case(("--offset", "0:1"), without=NO_KAFKA | NO_STORE | NO_POSTGRES),
     "cdc status": Case(without=NO_CONNECT),
+    "status": Case(without=NO_KAFKA | NO_STORE | NO_POSTGRES),
     "runs": Case(asks=True),
     "runs list": Case(asks=True),
     "runs show": Case(("RUN",), asks=True),

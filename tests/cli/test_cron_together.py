@@ -1,0 +1,155 @@
+"""Runs at once: one does the work, the others wait or say who does; without locks the same."""
+
+import json
+import os
+import re
+import signal
+import socket
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from cron_stages import COUNT, Bictl
+
+from bictl.ops.locks import stage_lock, topic_lock
+
+EIGHT = 8
+HELD = re.compile(r"error: another run holds the lock of .*: pid \d+ on \S+ \(.* old\)")
+WITHOUT_LOCKS = (str(Path(__file__).with_name("without_locks.py")),)
+
+
+@pytest.fixture
+def bictl(settings, tmp_path):
+    started = Bictl(settings, tmp_path)
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def produced(settings, produce, fixture_records):
+    records = [(*record, 0) for record in fixture_records("product_schema")[-COUNT:]]
+    produce(settings.table("product").topic, records)
+
+
+@pytest.fixture
+def eight(bictl):
+    """`eight("ingest")`: eight of them started at once; (exit code, stdout, stderr) of each."""
+
+    def start(*words, **how):
+        together = [bictl.start(*words, **how) for _ in range(EIGHT)]
+        spoken = [process.communicate(timeout=240) for process in together]
+        return [(process.returncode, *said) for process, said in zip(together, spoken, strict=True)]
+
+    return start
+
+
+def written(ended, field):
+    """The sum of a field over the results of all that did something or had nothing to do."""
+    rows = [row for code, out, _ in ended if code == 0 for row in json.loads(out)["rows"]]
+    return sum(row[field] for row in rows)
+
+
+def test_eight_starts_of_each_stage_do_the_work_once(produced, eight, clients, cli):
+    assert {code for code, *_ in eight("migrate")} == {0}
+    for words, field, amount in (
+        (("ingest", "--json"), "records", COUNT),
+        (("load-bronze", "--json"), "loaded", COUNT),
+        (("transform", "--json"), None, None),
+        (("embed", "--json"), "texts", None),
+    ):
+        ended = eight(*words)
+        assert {code for code, *_ in ended} <= {0, 5}, ended
+        assert 0 in {code for code, *_ in ended}
+        assert all(HELD.search(err) for code, _, err in ended if code == 5), ended
+        if amount is not None:
+            assert written(ended, field) == amount
+        elif field:
+            texts = clients.database.value(
+                "select count(distinct content_hash) from analytics_features.product_embeddings"
+            )
+            assert written(ended, field) == texts
+    assert cli("verify", "-q").exit_code == 0
+
+
+def test_eight_whole_runs_that_wait_all_end_well(produced, eight, clients, cli):
+    ended = eight("run", "--lock-wait", "200", "--json")
+    assert {code for code, *_ in ended} == {0}, ended
+    assert clients.database.value("select sum(n_loaded) from bictl.object_ledger") == COUNT
+    assert cli("verify", "-q").exit_code == 0
+
+
+def test_without_any_lock_the_end_is_the_same(produced, eight, clients, cli, settings):
+    ended = eight("run", "--json", runner=WITHOUT_LOCKS)
+    assert 0 in {code for code, *_ in ended}, ended
+    assert not any("bug in bictl" in err or "Traceback" in err for *_, err in ended), ended
+    assert cli("run").exit_code == 0
+    offsets = clients.database.rows(
+        "select kafka_offset from bronze.product_cdc order by kafka_offset"
+    )
+    assert [offset for (offset,) in offsets] == list(range(COUNT))
+    assert cli("verify", "--deep", "-q").exit_code == 0
+
+
+def test_the_host_s_time_zone_changes_nothing(produced, cli):
+    """From one side of a change of daylight saving time to the other, and around the world."""
+    zones = iter(("America/New_York", "Pacific/Apia", "EST5EDT,J1/0,J2/0", "Asia/Kolkata"))
+    for words in (("ingest",), ("load-bronze",), ("run",), ("verify", "-q")):
+        done = cli(*words, env={"TZ": next(zones)})
+        assert done.exit_code == 0, done.stderr
+
+
+@pytest.fixture
+def held(settings, clients):
+    """`held("ingest")` holds the stage's lock until the block is left."""
+
+    def hold(stage):
+        if stage == "ingest":
+            topic = settings.table("product").topic
+            return topic_lock(settings.state_dir, topic, wait=0, command="ingest product")
+        lock = clients.new_database()
+        return stage_lock(lock, stage, "product", wait=0, command=f"{stage} product")
+
+    return hold
+
+
+STAGES = ("ingest", "load-bronze", "transform", "embed")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_who_waits_says_once_for_whom_and_gets_the_lock_when_it_is_free(
+    produced, held, bictl, cli, stage
+):
+    assert cli("run").exit_code == 0
+    with ExitStack() as lock:
+        lock.enter_context(held(stage))
+        running = bictl.start(stage, "--lock-wait", "60")
+        line = running.stderr.readline()
+    _, rest = running.communicate(timeout=60)
+    holder = f"pid {os.getpid()} on {socket.gethostname()[:30]}"
+    assert line.startswith("another run holds the lock of ")
+    assert holder in line
+    assert line.endswith("waiting up to 60 s\n")
+    assert running.returncode == 0, rest
+    assert "another run" not in rest
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_who_does_not_wait_is_told_at_once_with_5(produced, held, cli, stage):
+    assert cli("run").exit_code == 0
+    with held(stage):
+        done = cli("-q", stage, "--lock-wait", "0")
+    assert done.exit_code == 5
+    assert HELD.match(done.stderr)
+    assert done.stderr.count("\n") == 2
+
+
+@pytest.mark.parametrize("stage", ["ingest", "embed", "run"])
+def test_a_signal_ends_the_waiting(produced, held, bictl, cli, stage):
+    assert cli("run").exit_code == 0
+    with held("ingest" if stage == "run" else stage):
+        running = bictl.start(stage, "--lock-wait", "60")
+        running.stderr.readline()
+        running.send_signal(signal.SIGTERM)
+        _, err = running.communicate(timeout=30)
+    assert running.returncode == 143
+    assert err.count("error: ") == 1
