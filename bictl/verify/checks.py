@@ -295,7 +295,7 @@ CHECKS: tuple[Definition, ...] = (
         grows="with pruned records",
     ),
     Definition(
-        "B11",
+        "B12",
         "no record has a name twice",
         OBJECTS_TO_BRONZE,
         lambda w: contents.unique_names(w.loaded),

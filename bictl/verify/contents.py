@@ -82,7 +82,7 @@ def _not_compared(expired: "Expired") -> str:
 
 
 def unique_names(found: Contents) -> Finding:
-    """B11: no JSON object has a name twice: jsonb keeps the last of the values, the object all."""
+    """B12: no JSON object has a name twice: jsonb keeps the last of the values, the object all."""
     if not found.doubled:
         return passed(found.compared)
     return Finding(

@@ -197,10 +197,10 @@ def test_verify_agrees_and_names_every_reason(hostiles, level):
     pipeline.embed()
     report = pipeline.verify(level=level)
     wrong = {check.id: check.message for check in report.checks if check.state is not State.OK}
-    assert wrong.keys() == {"B6", "T2", *(["B11"] if level == "deep" else [])}
+    assert wrong.keys() == {"B6", "T2", *(["B12"] if level == "deep" else [])}
     if level == "deep":
         twice = {hostiles.places[name] for name in TWICE}
-        ranges = next(check.extra.ranges for check in report.checks if check.id == "B11")
+        ranges = next(check.extra.ranges for check in report.checks if check.id == "B12")
         assert {at for item in ranges for at in range(item.first, item.next)} == twice
     assert wrong["T2"] == f"{KEYLESS} records without the key ID"
     quarantined = 3 * len(REFUSED)

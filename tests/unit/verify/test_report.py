@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bictl.records import Range
+from bictl.verify.checks import CHECKS
 from bictl.verify.report import (
     NOTHING,
     Boundary,
@@ -149,3 +150,8 @@ def test_a_key_of_a_megabyte_does_not_fill_the_sentence():
     sample = of_keys(["x" * 1_000_000, "7"])
     assert str(sample) == f"{'x' * 256}…, 7"
     assert len(sample.keys[0]) == 1_000_000
+
+
+def test_each_check_has_an_id_of_its_own():
+    names = [check.id for check in CHECKS]
+    assert len(set(names)) == len(names)
