@@ -18,7 +18,7 @@ from bictl.clients.awaited import awaiting
 from bictl.clients.lifecycle import Expiry, parse_rules
 from bictl.clients.listener import listener, patiently
 from bictl.clients.object_errors import code_of, is_missing, is_store, object_errors, status_of
-from bictl.clients.topic_connection import is_loopback
+from bictl.clients.topic_reach import is_loopback
 from bictl.errors import AccessDenied, BictlError, ConfigError, NotFound, StageFailed
 from bictl.settings import S3
 

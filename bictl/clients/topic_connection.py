@@ -4,32 +4,33 @@ kafka-python writes passwords into its debug log and retries a bootstrap without
 are dealt with here. Options: https://kafka-python.readthedocs.io/en/master/apidoc/KafkaConsumer.html
 """
 
-import ipaddress
 import logging
 import queue
-import re
-import socket
 import threading
 from collections.abc import Callable
 from functools import cache
 from typing import Any
 
 from bictl.clients.awaited import awaiting
-from bictl.clients.listener import PATIENCE, certificate_hint, distrust, listener
+from bictl.clients.listener import PATIENCE
 from bictl.clients.topic_errors import meaning, translate
-from bictl.errors import AccessDenied, BictlError, ConfigError, Unreachable
+from bictl.clients.topic_reach import (
+    PROBE,
+    host_and_port,
+    is_loopback,
+    knock,
+    misdirected,
+    reach_hint,
+    servers,
+    unreached,
+)
+from bictl.errors import AccessDenied, BictlError, ConfigError, TimedOut, Unreachable
 from bictl.settings import Kafka
 
 _BOOTSTRAP = 10.0  # seconds: a broker that restarts is back by then, a dead one is known soon
-_PORT = re.compile(r":\d+$")
-_PROBE = 2.0  # seconds
 _FETCH_BYTES = 10 * 1024 * 1024
 _MAX_RECONNECT_MS = 1000  # the default of 30 s turns a broker's restart into half a minute
 
-_NO_NAME = (
-    "correct kafka.bootstrap_servers; the name of a container is known inside its network only: "
-    "from the host use localhost and the published port"
-)
 
 _FINAL = {AccessDenied, ConfigError}  # meanings of a refusal that another try does not change
 _log = logging.getLogger("kafka")
@@ -91,16 +92,11 @@ def open_admin(kafka: Kafka, *, timeout: float) -> Any:
     return _open(kafka, KafkaAdminClient, timeout)
 
 
-def servers(kafka: Kafka) -> list[str]:
-    """`host:port` of each bootstrap server."""
-    return [part.strip() for part in kafka.bootstrap_servers.split(",") if part.strip()]
-
-
 def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
     _log.setLevel(max(_log.level, logging.WARNING))  # DEBUG prints sasl_plain_password
     doing = f"connect to Kafka at {kafka.bootstrap_servers}"
     options = connection_options(kafka, timeout=timeout)
-    server = _knock(kafka, doing, min(timeout, _PROBE))
+    server = knock(kafka, doing, min(timeout, PROBE))
     _hear_last_words()
     answers: queue.SimpleQueue[_Answer] = queue.SimpleQueue()
     words, began = _LastWords(answers), _Began()
@@ -122,43 +118,10 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
             raise error
         raise _failure(kafka, server, doing, error, words.reason) from error
     advertised = {(str(one.host), int(one.port)) for one in client._manager.cluster.brokers()}
-    if (lost := _unreached(kafka, advertised, min(timeout, _PROBE))) is not None:
+    if (lost := unreached(kafka, advertised, min(timeout, PROBE))) is not None:
         client.close()
         raise lost
     return client
-
-
-def _unreached(
-    kafka: Kafka, advertised: set[tuple[str, int]], timeout: float
-) -> Unreachable | None:
-    """What is wrong when the brokers' own addresses, which every client goes on to, lead nowhere:
-    kafka-python would try them until the timeout and not name them."""
-    known = {_host_and_port(server) for server in servers(kafka)}
-    if not advertised or advertised & known:
-        return None
-    failures = _failures(sorted(advertised), timeout)
-    if len(failures) < len(advertised):
-        return None
-    names = ", ".join(f"{host}:{port}" for host, port in sorted(advertised))
-    words = "; ".join(sorted({error.strerror or str(error) for error in failures}))
-    return Unreachable(
-        f"Kafka at {kafka.bootstrap_servers} answers, but sends its clients on to {names}: {words}",
-        hint="that is the brokers' advertised.listeners: connect to a listener that advertises an "
-        "address which this machine reaches, e.g. localhost and the published port",
-    )
-
-
-def _failures(places: list[tuple[str, int]], timeout: float) -> list[OSError]:
-    """Why no port opens, one for each place; fewer as soon as one does."""
-    failures: list[OSError] = []
-    for place in places:
-        try:
-            socket.create_connection(place, timeout).close()
-        except OSError as error:
-            failures.append(error)
-        else:
-            break
-    return failures
 
 
 def _first(
@@ -171,47 +134,12 @@ def _first(
     try:
         return answers.get(timeout=min(timeout, PATIENCE))
     except queue.Empty:
-        if (error := _misdirected(kafka, server)) is not None:
+        if (error := misdirected(kafka, server)) is not None:
             return None, error
     try:
         return answers.get(timeout=max(0.0, timeout - PATIENCE))
     except queue.Empty:
         return None, vendor.KafkaTimeoutError("no answer")
-
-
-def _misdirected(kafka: Kafka, server: tuple[str, int]) -> ConfigError | None:
-    """What is wrong with the settings when something else listens, or listens otherwise."""
-    found, where = listener(*server), f"{server[0]}:{server[1]}"
-    if found is None:
-        return None
-    if found.service not in ("Kafka", "TLS"):
-        return ConfigError(
-            f"expected a Kafka broker at {where} (kafka.bootstrap_servers), found {found.words}",
-            hint="correct kafka.bootstrap_servers (bictl config show); "
-            "a broker's port is 9092 by default",
-        )
-    login = bool(found.mechanisms)
-    protocol = ("SASL_" if login else "") + ("SSL" if found.tls else "PLAINTEXT")
-    if found.service == "Kafka" and protocol != kafka.security_protocol:
-        names = ", ".join(found.mechanisms)
-        also = f" with kafka.sasl_mechanism (one of {names}), sasl_username and sasl_password_file"
-        return ConfigError(
-            f"kafka.security_protocol is {kafka.security_protocol}, "
-            f"but the broker at {where} speaks {protocol}",
-            hint=f'set kafka.security_protocol = "{protocol}"{also if login else ""}',
-        )
-    if found.tls and not kafka.security_protocol.endswith("SSL"):
-        return ConfigError(
-            f"kafka.security_protocol is {kafka.security_protocol}, but {where} wants TLS",
-            hint='set kafka.security_protocol = "SSL", or "SASL_SSL" where a login is needed',
-        )
-    words = distrust(*server, authority=kafka.ssl_cafile) if found.tls else None
-    if words:
-        return ConfigError(
-            f"no trusted TLS connection to Kafka at {where}: {words}",
-            hint=certificate_hint(words, key="kafka.bootstrap_servers", ca="kafka.ssl_cafile"),
-        )
-    return None
 
 
 class _Began:
@@ -231,27 +159,6 @@ class _Began:
         """Closes it."""
         for client in self._clients:
             client.close()
-
-
-def _knock(kafka: Kafka, doing: str, timeout: float) -> tuple[str, int]:
-    """The first server whose port is open; Unreachable at once when none is: kafka-python would
-    try on and on."""
-    places = [_host_and_port(server) for server in servers(kafka)]
-    failures = _failures(places, timeout)
-    if len(failures) < len(places):
-        return places[len(failures)]
-    unknown = all(isinstance(error, socket.gaierror) for error in failures)
-    words = "; ".join(sorted({error.strerror or str(error) for error in failures}))
-    raise Unreachable(
-        f"{doing}: {words or 'no server is named'}", hint=_NO_NAME if unknown else _hint(kafka)
-    )
-
-
-def _host_and_port(server: str) -> tuple[str, int]:
-    """Of `host`, `host:9092`, `[::1]:9092`."""
-    port = _PORT.search(server)
-    host = server[: port.start()] if port else server
-    return host.strip("[]"), int(port[0][1:]) if port else 9092
 
 
 @cache
@@ -295,11 +202,12 @@ def _failure(
     kind = meaning(type(error))
     if kind is None:  # of the options, before anything was sent
         return ConfigError(f"{doing}: {error}", hint="correct [kafka] (bictl config show)")
+    found = misdirected(kafka, server) if kind in (Unreachable, TimedOut, ConfigError) else None
+    if found is not None:
+        return found
     if issubclass(kind, Unreachable):
-        if (found := _misdirected(kafka, server)) is not None:
-            return found
         words = reason or f"it listens, but gives no answer of a {kafka.security_protocol} broker"
-        return Unreachable(f"{doing}: {words}", hint=_hint(kafka))
+        return Unreachable(f"{doing}: {words}", hint=reach_hint(kafka))
     return translate(error, doing=doing)
 
 
@@ -339,29 +247,9 @@ def _refuse_plain(kafka: Kafka) -> None:
     if kafka.security_protocol != "SASL_PLAINTEXT":
         return
     for server in servers(kafka):
-        host, _ = _host_and_port(server)
+        host, _ = host_and_port(server)
         if not is_loopback(host):
             raise ConfigError(
                 f"SASL_PLAINTEXT would send the password for {host} unencrypted",
                 hint='set kafka.security_protocol = "SASL_SSL"',
             )
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host's name or address stays on this machine."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost" or host.endswith(".localhost")
-
-
-def _hint(kafka: Kafka) -> str:
-    if kafka.bootstrap_servers == Kafka.bootstrap_servers:
-        return (
-            "nothing is configured but the default address: start the local stack with "
-            "`bictl stack up`, or set kafka.bootstrap_servers"
-        )
-    return (
-        "is the broker up, and are kafka.bootstrap_servers and kafka.security_protocol right? "
-        "(bictl config show)"
-    )

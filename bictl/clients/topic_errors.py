@@ -31,7 +31,6 @@ MEANINGS: dict[str, type[BictlError]] = {
     # rights and credentials
     "AuthorizationError": AccessDenied,
     "SaslAuthenticationFailedError": AccessDenied,
-    "IllegalSaslStateError": AccessDenied,
     "UnacceptableCredentialError": AccessDenied,
     "DelegationTokenAuthDisabledError": AccessDenied,
     "DelegationTokenExpiredError": AccessDenied,
@@ -42,6 +41,7 @@ MEANINGS: dict[str, type[BictlError]] = {
     "KafkaConfigurationError": ConfigError,
     "IllegalArgumentError": ConfigError,
     "UnsupportedSaslMechanismError": ConfigError,
+    "IllegalSaslStateError": ConfigError,
     "SecurityDisabledError": ConfigError,
     "InvalidTopicError": ConfigError,
     "InvalidGroupIdError": ConfigError,

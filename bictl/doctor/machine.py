@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bictl.clients import model_files
 from bictl.clients.dbt import Dbt
-from bictl.clients.topic_connection import is_loopback
+from bictl.clients.topic_reach import is_loopback
 from bictl.doctor.probe import Answer, Probe
 from bictl.doctor.room import existing, room
 from bictl.errors import NotFound

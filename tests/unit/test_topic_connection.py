@@ -6,7 +6,8 @@ import threading
 
 import pytest
 
-from bictl.clients.topic_connection import connection_options, is_loopback
+from bictl.clients.topic_connection import connection_options
+from bictl.clients.topic_reach import is_loopback
 from bictl.clients.topics import TopicReader
 from bictl.errors import AccessDenied, ConfigError, Unreachable
 from bictl.settings import Kafka, Secret
