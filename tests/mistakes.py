@@ -293,7 +293,8 @@ def one_row(given: Given) -> None:
         clients.database.script(
             "create schema staging_staging;"
             "create view staging_staging.stg_product as select 1 as product_id,"
-            " text 'drill' as name, text 'V-1' as vendor_code, text 'quiet' as description"
+            " text 'drill' as name, text 'V-1' as vendor_code, text 'quiet' as description,"
+            " text 'c' as cdc_operation, now() as ingested_at, now() as source_timestamp"
         )
 
 

@@ -79,7 +79,17 @@ def key_sets(keys: Keys, *, table: "Table") -> Finding:
         missing=keys.missing,
         extra=keys.extra,
         message="; ".join(words),
-        hint=f"bictl transform --table {table.name}",
+        hint=_no_key(table)
+        if keys.keyless and not keys.expected
+        else f"bictl transform --table {table.name}",
+    )
+
+
+def _no_key(table: "Table") -> str:
+    """Where no record has the key: a column that is misspelt."""
+    return (
+        f"correct key in [tables.{table.name}]: no record's key has the column "
+        f"{', '.join(table.key)} (capitals count; bictl trace shows a record's key)"
     )
 
 

@@ -16,10 +16,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import batches
 import mistakes
 import pytest
 from mistakes import Given
 
+from bictl.clients import Clients
 from bictl.local.stack import Stack
 from bictl.settings import Settings
 
@@ -719,6 +721,23 @@ def test_a_first_mistake_is_told_once_and_with_what_to_do(mistake, cli, given):
     for secret in (given.settings.postgres.password, given.settings.s3.secret_access_key):
         assert secret.reveal() not in done.stderr
     assert "S3CR3T" not in done.stderr
+
+
+def test_a_key_column_that_is_misspelt_is_told_with_what_to_correct(cli, given):
+    mistakes.one_row(given)
+    table = given.settings.table("product")
+    with Clients(given.settings) as clients:
+        batches.seal(clients.objects, table, batches.numbered([(b'{"ID":1}', b'{"op":"c"}')]))
+    wrong = {"BICTL_TABLES_PRODUCT_KEY": "Id"}
+    assert cli("load-bronze", env=wrong).exit_code == 0
+    done = cli("verify", "--select", "T2", "--json", env=wrong)
+    [check] = [one for one in json.loads(done.stdout)["checks"] if one["id"] == "T2"]
+    assert check["message"] == "1 deleted keys still shown: 1; 1 records without the key Id"
+    assert check["hint"] == (
+        "correct key in [tables.product]: no record's key has the column Id (capitals count; "
+        "bictl trace shows a record's key)"
+    )
+    assert done.exit_code == 1
 
 
 def test_without_dbt_its_package_is_named(given, plain_environment):
