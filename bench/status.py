@@ -12,6 +12,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from functools import partial
 
 from common import machine, run, services, versions
@@ -22,7 +23,7 @@ from bictl.clients import Clients
 from bictl.ops import ledger
 from bictl.settings import Settings
 from bictl.status import gather
-from bictl.status.postgres import STAGES, read_rows
+from bictl.status.postgres import BUDGET, STAGES, read_rows
 
 LEDGER = """
 insert into bictl.run (run_id, command, arguments, version, host, pid, started_at, finished_at,
@@ -83,7 +84,9 @@ def report(settings: Settings, clients: Clients, rounds: int) -> None:
     )
     tell("gather", look, rounds)
     staging = f"{schema}.{table.staging}"
-    tell("of it Postgres", lambda: read_rows(clients.database, table, staging=staging), rounds)
+    with closing(clients.new_database(statement_timeout=BUDGET)) as impatient:
+        ask = partial(read_rows, clients.database, impatient, table, staging=staging)
+        tell("of it Postgres", ask, rounds)
     layers = look().tables[0].layers
     print("  " + ", ".join(f"{layer.name} {layer.words} ({layer.how})" for layer in layers))
 

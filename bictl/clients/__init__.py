@@ -39,11 +39,19 @@ class Clients:
         """Postgres."""
         return self.new_database()
 
-    def new_database(self, application: str = "bictl") -> "Database":
-        """Another connection to Postgres, which its caller closes: for locks, for threads."""
+    def new_database(
+        self, application: str = "bictl", *, statement_timeout: float | None = None
+    ) -> "Database":
+        """Another connection to Postgres, which its caller closes: for locks, for threads, for
+        statements that may take so many seconds and no more."""
         from bictl.clients.database import Database
 
-        return Database(self.settings.postgres, application=application, timeout=self._timeout)
+        return Database(
+            self.settings.postgres,
+            application=application,
+            timeout=self._timeout,
+            statement_timeout=statement_timeout,
+        )
 
     def encoder(self) -> "Encoder":
         """The configured model, for many texts."""

@@ -10,7 +10,7 @@ from bictl.errors import BictlError, TimedOut, Unreachable
 from bictl.ops.aside import Answer
 from bictl.status.kafka import Ends, read_ends, without_kafka
 from bictl.status.objects import Objects, read_objects
-from bictl.status.postgres import Rows, read_rows
+from bictl.status.postgres import BUDGET, Rows, read_rows
 from bictl.status.report import RECREATED, Layer, Report, TableStatus
 
 if TYPE_CHECKING:
@@ -122,11 +122,14 @@ def _ends(
 def _rows(
     open_clients: "Callable[[], Clients]", tables: "Sequence[Table]", staging_schema: str
 ) -> _Found[Rows]:
-    with closing(open_clients()) as clients:
+    with (
+        closing(open_clients()) as clients,
+        closing(clients.new_database("bictl status", statement_timeout=BUDGET)) as impatient,
+    ):
         return _each(
             tables,
             lambda table: read_rows(
-                clients.database, table, staging=f"{staging_schema}.{table.staging}"
+                clients.database, impatient, table, staging=f"{staging_schema}.{table.staging}"
             ),
         )
 
