@@ -30,7 +30,12 @@ class AckResult:
     def rows(self) -> list[dict[str, Any]]:
         """One row an acknowledgement."""
         return [
-            {"table": self.table, **asdict(ack), "written": ack in self.written}
+            {
+                "table": self.table,
+                **asdict(ack),
+                "at": datetime.fromisoformat(ack.at),
+                "written": ack in self.written,
+            }
             for ack in self.acks
         ]
 

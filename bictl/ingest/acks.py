@@ -193,6 +193,7 @@ def _parse(body: bytes) -> Ack | None:
         if document.pop("format") != FORMAT:
             return None
         ack = Ack(**document)
+        datetime.fromisoformat(ack.at)
         if ack.expires is not None:
             parse_day(ack.expires)
     except (ValueError, TypeError, KeyError, AttributeError, UsageError):

@@ -139,3 +139,6 @@ def test_a_refusal_is_accepted_once_it_is_there_and_until_a_day(cli):
     assert "nothing written" in cli(*accept, "--expires", "2099-01-31").stderr
     assert cli(*accept).exit_code == 0
     assert len(document(cli("ack", "--json"))["rows"]) == 2
+    shown = cli("ack", "-o", "table", env={"COLUMNS": "140"})
+    assert (shown.exit_code, "2099-01-31" in shown.stdout) == (0, True)
+    assert "olena" in shown.stdout
