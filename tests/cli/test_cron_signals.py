@@ -91,7 +91,8 @@ def test_a_stage_at_work_in_postgres_finishes_its_transaction(produced, bictl, c
         "hint: run the same command again: it goes on where it stopped",
     ]
     if stage == "load-bronze":
-        assert clients.database.value("select sum(n_loaded) from bictl.object_ledger") == 100
+        loaded = clients.database.value("select sum(n_loaded) from bictl.object_ledger")
+        assert loaded in (100, 200)  # one object is prepared ahead of the one at work
     assert is_complete(cli, clients)
 
 
