@@ -60,11 +60,11 @@ class TakeoverResult:
     @property
     def summary(self) -> str:
         """One line for a person."""
-        parts = [f"{self.objects} old objects"] if self.objects else []
+        parts = [_count(self.objects, "old object")] if self.objects else []
         parts += ["old rows"] if self.rows else []
         return (
-            f"{' and '.join(parts) or 'nothing'} into {self.batches} batches,"
-            f" {self.records:,} records, of generation {self.generation} ({self.why})"
+            f"{' and '.join(parts) or 'nothing'} into {_count(self.batches, 'batch')},"
+            f" {_count(self.records, 'record')}, of generation {self.generation} ({self.why})"
         )
 
     @property
@@ -90,3 +90,8 @@ class TakeoverResult:
         """The counts."""
         names = ("table", "generation", "objects", "batches", "records", "bad_lines", "differing")
         return {name: getattr(self, name) for name in names}
+
+
+def _count(number: int, noun: str) -> str:
+    many = f"{noun}es" if noun.endswith("h") else f"{noun}s"
+    return f"{number:,} {noun if number == 1 else many}"
