@@ -88,7 +88,7 @@ def test_the_first_signal_is_answered_in_words_and_the_second_ends_the_run(waiti
 
 def test_usr1_says_where_the_run_is(waiting_ingest):
     line = "not asked yet"
-    while line and "waiting for" not in line:
+    while line and "waiting for Kafka" not in line:
         waiting_ingest.send_signal(signal.SIGUSR1)
         line = waiting_ingest.stderr.readline()
     assert re.fullmatch(r"waiting for Kafka at 127\.0\.0\.1:\d+\n", line)
