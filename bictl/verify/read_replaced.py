@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bictl import wire
 from bictl.records import Manifest
@@ -48,7 +48,6 @@ def _unreplaced(
     wanted = common(gone, [manifest.range])
     if not wanted:
         return ()
-    query = database.named("verify/replaced", bronze=table.bronze)
     missing: list[int] = []
     keys = _keys(objects, batch, wanted)
     place = {
@@ -59,11 +58,27 @@ def _unreplaced(
     }
     try:
         while some := list(islice(keys, _AT_ONCE)):
-            listed = {"offsets": [at for at, _ in some], "keys": [key for _, key in some]}
-            missing += [at for (at,) in database.rows(query, {**place, **listed})]
+            missing += _without_newer(database, table, place, dict(some))
     except ValueError:  # a line that is none
         return wanted
     return from_offsets(manifest.partition, missing)
+
+
+def _without_newer(
+    database: "Database", table: "Table", place: dict[str, Any], keys: Mapping[int, str | None]
+) -> list[int]:
+    """The offsets, given with their keys, that no newer record of the key follows."""
+
+    def ask(name: str, offsets: list[int]) -> list[tuple[Any, ...]]:
+        listed = {"offsets": offsets, "keys": [keys[offset] for offset in offsets]}
+        return database.rows(database.named(name, bronze=table.bronze), {**place, **listed})
+
+    found = ask("verify/replaced", list(keys))
+    missing = [offset for offset, is_other in found if not is_other]
+    others = [offset for offset, is_other in found if is_other]
+    if others:
+        missing += [offset for (offset,) in ask("verify/replaced_by_key", others)]
+    return missing
 
 
 def _keys(objects: "ObjectStore", batch: Batch, wanted: Ranges) -> Iterator[tuple[int, str | None]]:

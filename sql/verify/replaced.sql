@@ -1,34 +1,25 @@
--- Of pruned records, given with their keys, those whose key has no later change in bronze. A key that
--- is found by its number is looked up; the others are looked for among all rows, once a statement.
-with given as materialized (
+-- Of pruned records, given with their keys, those whose key has no later change in bronze, looked up
+-- one by one by the key's number; and, told apart, those whose key has none. The inner select keeps
+-- the planner from reading all of bronze for each statement.
+select kafka_offset, number is null
+from (
     select kafka_offset, key, bronze.cdc_key_integer(key, null::jsonb, %(key)s) as number
     from (
         select kafka_offset, case when pg_input_is_valid(text, 'jsonb') then text::jsonb end as key
         from unnest(%(offsets)s::bigint[], %(keys)s::text[]) as listed (kafka_offset, text)
         offset 0
     ) as read
-)
-select kafka_offset
-from given
-where number is not null and not exists (
-    select from {bronze} b
-    where bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(key)s) = given.number
-        and b.kafka_offset > given.kafka_offset
-        and b.kafka_topic = %(topic)s
-        and b.generation = %(generation)s
-        and b.kafka_partition = %(partition)s
-        and b.kafka_key = given.key
-        and b.cdc_payload is not null
-)
-union all
-select kafka_offset
-from given
-where number is null and not exists (
-    select from {bronze} b
-    where b.kafka_offset > given.kafka_offset
-        and b.kafka_topic = %(topic)s
-        and b.generation = %(generation)s
-        and b.kafka_partition = %(partition)s
-        and b.kafka_key = given.key
-        and b.cdc_payload is not null
+    offset 0
+) as given
+where number is null or not (
+    select exists (
+        select from {bronze} b
+        where bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(key)s) = given.number
+            and b.kafka_offset > given.kafka_offset
+            and b.kafka_topic = %(topic)s
+            and b.generation = %(generation)s
+            and b.kafka_partition = %(partition)s
+            and b.kafka_key = given.key
+            and b.cdc_payload is not null
+    )
 )
