@@ -45,7 +45,7 @@ class Topic:
     partitions: tuple[int, ...]
 
 
-@dataclass(frozen=True, order=True)
+@dataclass(frozen=True, order=True, slots=True)
 class Range:
     """Offsets of one partition, `first` included, `next` not: `0:[115,61443)`."""
 

@@ -16,7 +16,8 @@ from bictl.verify.shelf import Batch
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo, ObjectStore
 
-READERS = 8  # objects that are read at a time
+READERS = 8  # objects that are asked for their manifests at a time
+_BODIES = 4  # bodies that are in memory at a time
 # verify's own reading of a line's head; the loader has its own
 _HEAD = re.compile(rb'\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),"timestamp":-?\d+,')
 
@@ -63,7 +64,7 @@ def read_batches(
     def read(item: tuple["ObjectInfo", BatchName]) -> Batch | None:
         return read_batch(objects, *item, topic=topic, level=level)
 
-    with ThreadPoolExecutor(READERS) as pool:
+    with ThreadPoolExecutor(READERS if level in ("manifest", "quick") else _BODIES) as pool:
         return tuple(batch for batch in pool.map(read, listed) if batch is not None)
 
 
