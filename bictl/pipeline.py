@@ -5,8 +5,8 @@ A stage's own command goes through the same function, so a stage has one way of 
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from bictl.embeddings import EmbedResult
     from bictl.ingest import IngestResult
     from bictl.ops.runlog import RunLog
-    from bictl.ops.runs import Outcome
+    from bictl.ops.runs import Ended, Outcome
     from bictl.settings import Settings, Table
     from bictl.staging import TransformResult
     from bictl.takeover import Choice, Pending, TakeoverResult
@@ -42,6 +42,7 @@ class Work:
     """What every stage works with; `lock_wait` is how many seconds to wait for another run.
 
     `words` is the command as it was typed, for the ledger of runs; `log` is the run's own log.
+    `unwritten` are the stages of this run that ended before there was a ledger.
     """
 
     clients: "Clients"
@@ -53,6 +54,7 @@ class Work:
     stop: Stop = never_stop
     words: "Sequence[str]" = ()
     log: "RunLog | None" = None
+    unwritten: "list[Ended]" = field(default_factory=list)
 
     def begin(self) -> None:
         """From here on the run leaves a log: it is one that stands in the ledger."""
@@ -434,15 +436,16 @@ def verify_each(
 
 
 def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) -> "PruneResult":
-    """Bronze without what newer records have replaced, below the last full verdict alone."""
+    """Bronze without what newer records have replaced, below the last full verdict alone. A dry
+    run takes no lock and stands in no ledger: nothing was pruned."""
     from bictl.bronze import Verified, check_version
     from bictl.bronze import prune as stage
     from bictl.errors import UsageError
+    from bictl.ops.runs import Outcome
     from bictl.verify.read_bronze import read_verdict
 
-    work.begin()
     check_version(work.clients.database)
-    with _recorded(work, "prune", table) as outcome:
+    with nullcontext(Outcome()) if dry_run else _recorded(work, "prune", table) as outcome:
         verdict = read_verdict(work.clients.database, table)
         if verdict is None:
             raise UsageError(
@@ -459,7 +462,7 @@ def prune(work: Work, table: "Table", *, wish: "Wish", dry_run: bool = False) ->
             on_progress=work.on_progress,
             stop=work.stop,
         )
-        _note(work, outcome, result, rows=result.rows, dry_run=dry_run)
+        _note(work, outcome, result, rows=result.rows)
     return result
 
 
@@ -585,7 +588,7 @@ def _failed(stage: str, table: str, seconds: float, error: BictlError) -> Step:
 def _recorded(work: Work, stage: str, *tables: "Table") -> "Iterator[Outcome]":
     """The stage's locks, one a table, and its row in the ledger of runs."""
     from bictl.ops.locks import stage_lock
-    from bictl.ops.runs import recorded
+    from bictl.ops.runs import recorded, write_ended
 
     work.begin()
     names = [table.name for table in tables]
@@ -605,6 +608,7 @@ def _recorded(work: Work, stage: str, *tables: "Table") -> "Iterator[Outcome]":
                     on_wait=work.on_wait,
                 )
             )
+        write_ended(work.clients.database, work.unwritten)
         yield stack.enter_context(
             recorded(
                 work.clients.database,
@@ -630,6 +634,7 @@ def _recorded_aside(
         work.run,
         command=stage,
         arguments=work.arguments(table),
+        unwritten=work.unwritten,
     ) as outcome:
         yield outcome
 

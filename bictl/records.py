@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+_UUID = 36  # characters of an id
+
 
 class Record(Protocol):
     """One Kafka record, as a consumer delivers it; a tombstone's value is None."""
@@ -219,6 +221,11 @@ class Manifest:
                 f"the manifest's range {self.range} holds {self.records} records, "
                 f"{self.tombstones} of them tombstones"
             )
+
+
+def short_id(run: str) -> str:
+    """What people read of a run's id, and what `bictl runs show` finds it by."""
+    return run[:8] if len(run) == _UUID else run
 
 
 def _optional(text: str | None) -> int | None:

@@ -2,12 +2,12 @@
 
 import re
 import sys
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bictl.cli.app import single
+from bictl.cli.moments import moment
 from bictl.cli.options import LockWait, Table, Topic
 from bictl.cli.render import size
 from bictl.cli.session import Session, session
@@ -27,8 +27,6 @@ COLUMNS = (
     Column("rows", kind="count"),
     Column("bytes", kind="bytes"),
 )
-_AGE = re.compile(r"(\d{1,6})([hdw])")
-_HOURS = {"h": 1, "d": 24, "w": 168}
 _PLACE = re.compile(r"(\d{1,10}):(\d{1,19})")
 
 
@@ -94,21 +92,8 @@ def _wish(before: str | None, below: list[str] | None) -> "Wish":
             "say what may go, in one way", hint="--before 90d, or --below PARTITION:OFFSET"
         )
     if before:
-        return Wish(before=_instant(before, now=datetime.now(UTC)))
+        return Wish(before=moment(before, option="--before"))
     return Wish(below=dict(_offset(text) for text in below or ()))
-
-
-def _instant(text: str, *, now: datetime) -> datetime:
-    """The instant behind `90d`, `12h`, `2w`, or an ISO date or time, which is UTC by itself."""
-    try:
-        if age := _AGE.fullmatch(text):
-            return now - timedelta(hours=int(age[1]) * _HOURS[age[2]])
-        found = datetime.fromisoformat(text)
-        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
-    except (ValueError, OverflowError):
-        raise UsageError(
-            f"{text!r} is no age and no date", hint="write 90d, 12h, 2w or 2026-08-01"
-        ) from None
 
 
 def _offset(text: str) -> tuple[int, int]:

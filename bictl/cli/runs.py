@@ -1,21 +1,21 @@
 """bictl runs: what ran, when, and how it ended."""
 
-import re
 import socket
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bictl.cli.app import Command, group_with_default
+from bictl.cli.moments import moment
 from bictl.cli.options import Table
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
 from bictl.errors import BictlError, NotFound, Unreachable, UsageError
 from bictl.inert import inert
+from bictl.records import short_id
 
 if TYPE_CHECKING:
     from bictl.ops.ledger import Last, Run
@@ -30,7 +30,7 @@ RUNS = (
     Column("started_at", "started", kind="time"),
     Column("seconds", "took", kind="seconds"),
     Column("state", kind="state"),
-    Column("exit_code", "code", kind="count"),
+    Column("exit_code", kind="count", wide=True),
     Column("summary", "what happened"),
     Column("run_id", wide=True),
     Column("finished_at", wide=True),
@@ -41,15 +41,13 @@ LAST = (
     Column("stage"),
     Column("at", "last success", kind="time"),
     Column("seconds", "took", kind="seconds", wide=True),
-    Column("newest_at", "newest run", kind="time"),
+    Column("newest_at", "last run", kind="time"),
     Column("newest_state", "state", kind="state"),
     Column("failed_since", "failed since", kind="count"),
     Column("newest_summary", "what happened"),
     Column("run_id", wide=True),
     Column("newest_run", wide=True),
 )
-_AGE = re.compile(r"(\d+) ?(s|min|h|d)")
-_SECONDS = {"s": 1, "min": 60, "h": 3600, "d": 86_400}
 STAGES = ("ingest", "load-bronze", "transform", "embed", "verify")
 _OTHERS = ("quarantine-retry", "prune", "migrate")
 
@@ -160,10 +158,10 @@ def _list(
 
     if state is not None and state not in ledger.STATES:
         raise UsageError(f"--state takes {', '.join(ledger.STATES)}, not {state!r}")
-    moment = None if since is None else _moment(since)
+    after = None if since is None else moment(since, option="--since")
     with session(context) as here:
         found = ledger.runs(
-            here.clients.database, stage=stage, table=table, state=state, since=moment, limit=limit
+            here.clients.database, stage=stage, table=table, state=state, since=after, limit=limit
         )
         rows = [_row(run) for run in found]
         here.screen.show(View(schema="bictl.runs/1", columns=_used(here, RUNS, rows), rows=rows))
@@ -174,7 +172,7 @@ def _list(
 def _used(
     here: Session, columns: Sequence[Column], rows: Sequence[dict[str, Any]]
 ) -> Sequence[Column]:
-    """On a terminal without what says nothing: codes of 0, and where all ran on this host."""
+    """On a terminal without what says nothing: no failures, and where all ran on this host."""
     if here.screen.format != "table":
         return columns
     away = any(
@@ -184,9 +182,7 @@ def _used(
         replace(item, wide=item.wide and not (away and item.key == "where")) for item in columns
     ]
     return [
-        item
-        for item in kept
-        if item.key not in ("exit_code", "failed_since") or any(row[item.key] for row in rows)
+        item for item in kept if item.key != "failed_since" or any(row[item.key] for row in rows)
     ]
 
 
@@ -201,23 +197,9 @@ def _nothing(here: Session) -> None:
     )
 
 
-def _moment(text: str) -> datetime:
-    """`2h` ago, or a moment in UTC."""
-    if age := _AGE.fullmatch(text):
-        return datetime.now(UTC) - timedelta(seconds=int(age[1]) * _SECONDS[age[2]])
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise UsageError(
-            f"--since {text!r} is neither an age nor a time",
-            hint="write 30min, 2h, 7d; or 2026-07-01T12:00Z",
-        ) from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
-
 def _row(run: "Run") -> dict[str, Any]:
     return {
-        "id": run.run_id[:8],
+        "id": short_id(run.run_id),
         "stage": run.stage,
         "tables": list(run.tables),
         "where": f"{run.host}:{run.pid}",

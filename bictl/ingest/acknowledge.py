@@ -43,7 +43,11 @@ class AckResult:
     def summary(self) -> str:
         """One line."""
         if not self.written:
-            return f"nothing written; {len(self.acks)} acknowledged before"
+            return (
+                f"nothing written; {len(self.acks)} acknowledged before"
+                if self.acks
+                else "nothing is acknowledged"
+            )
         return f"acknowledged {', '.join(_words(ack) for ack in self.written)}"
 
 

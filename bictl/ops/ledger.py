@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from bictl import assets
 from bictl.errors import NotFound, UsageError
+from bictl.records import short_id
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
 
 STATES = ("ok", "warn", "fail", "unknown", "killed", "running")
-SHORT = 8  # characters of an id that people read
 _LOOKS = 3
 _HEX = re.compile(r"[0-9a-f]{1,32}")
 _EVERYTHING: Mapping[str, Any] = dict.fromkeys(
@@ -112,7 +112,7 @@ def find(database: "Database", prefix: str) -> list[Run]:
         ends = {"low": digits.ljust(32, "0"), "high": digits.ljust(32, "f")}
         found = _read(database, {**_EVERYTHING, **ends, "limit": 1000})[::-1]
     if not found:
-        newest = dict.fromkeys(run.run_id[:SHORT] for run in runs(database))
+        newest = dict.fromkeys(short_id(run.run_id) for run in runs(database))
         raise NotFound("run", prefix, existing=newest, where="in the ledger")
     ids = sorted({run.run_id for run in found})
     if len(ids) > 1:

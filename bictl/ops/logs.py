@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import TextIO
 
 from bictl.inert import inert
+from bictl.records import short_id
 from bictl.settings.redact import redact
 
 _NOISY = ("kafka", "boto3", "botocore", "s3transfer", "urllib3", "asyncio", "sentence_transformers")
@@ -61,7 +62,7 @@ class _Formatter(logging.Formatter):
 class _TextFormatter(_Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """`2026-07-01T12:00:00.123Z INFO bictl.ingest run=… message`, then an indented trace."""
-        head = f"{stamp(record.created)} {record.levelname} {record.name} run={self._run[:8]}"
+        head = f"{stamp(record.created)} {record.levelname} {record.name} run={short_id(self._run)}"
         lines = [f"{head} {inert(record.getMessage())}"]
         return "\n".join([*lines, *(f"  {inert(line)}" for line in trace_lines(record))])
 

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from bictl import __version__, assets
@@ -36,6 +37,18 @@ class Outcome:
     exit_code: int = 0
     error: str | None = None
     result: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ended:
+    """A stage that came to its end before there was a ledger to write it into."""
+
+    run: str
+    command: str
+    arguments: Mapping[str, Any]
+    started_at: datetime
+    finished_at: datetime
+    outcome: Outcome
 
 
 @contextmanager
@@ -72,14 +85,15 @@ def recorded_aside(
     command: str,
     arguments: Mapping[str, Any],
     patience: float = LEDGER_PATIENCE,
+    unwritten: "list[Ended] | None" = None,
 ) -> Iterator[Outcome]:
     """The same for a stage that does not need Postgres, and neither fails nor waits for it.
 
     The row is written by a thread of its own, on a connection of its own; at the end it is waited
     for, `patience` seconds at most. A server that is absent, refuses or hangs costs no more, and
-    one without bictl's tables costs nothing.
+    one without bictl's tables costs nothing: then the stage joins `unwritten`, for `write_ended`.
     """
-    outcome = Outcome()
+    outcome, started_at = Outcome(), datetime.now(UTC)
     opening = Answer(lambda: _start_aside(open_database, run, command, arguments))
     try:
         with _watched(outcome, command):
@@ -87,9 +101,49 @@ def recorded_aside(
     finally:
         closing = Answer(lambda: _finish_aside(opening, outcome))
         try:
-            closing.within(patience, late=f"Postgres did not answer within {patience:g} s")
+            late = f"Postgres did not answer within {patience:g} s"
+            if not closing.within(patience, late=late) and unwritten is not None:
+                unwritten.append(
+                    Ended(
+                        run=run,
+                        command=command,
+                        arguments=arguments,
+                        started_at=started_at,
+                        finished_at=datetime.now(UTC),
+                        outcome=outcome,
+                    )
+                )
         except Exception as error:  # whatever it is, the stage has done its work
             _log.info("the run's end is not in the ledger: %s", error)
+
+
+def write_ended(database: "Database", unwritten: list[Ended]) -> None:
+    """Writes the rows that had no ledger when their stages ended, in that order."""
+    while unwritten:
+        ended = unwritten.pop(0)
+        outcome = ended.outcome
+        result = None if outcome.result is None else json.dumps(redact_all(outcome.result))
+        values = [
+            *_named(ended.run, ended.command, ended.arguments),
+            *(outcome.status, ended.started_at, ended.finished_at, ended.finished_at),
+            *(outcome.exit_code, outcome.error, result),
+        ]
+        try:
+            database.execute(assets.sql("runs/ended"), values)
+        except BictlError as failure:
+            _log.warning("the run of %s is not in the ledger: %s", ended.command, failure.message)
+
+
+def _named(run: str, command: str, arguments: Mapping[str, Any]) -> list[Any]:
+    """What a row says of whose it is."""
+    return [
+        run,
+        command,
+        json.dumps(redact_all(arguments)),
+        __version__,
+        socket.gethostname(),
+        os.getpid(),
+    ]
 
 
 @contextmanager
@@ -113,17 +167,7 @@ def _start(
     """The new row's id, or None when the ledger cannot be written."""
     try:
         killed = database.rows(assets.sql("runs/mark_killed"), [run])
-        row: int = database.value(
-            assets.sql("runs/start"),
-            [
-                run,
-                command,
-                json.dumps(redact_all(arguments)),
-                __version__,
-                socket.gethostname(),
-                os.getpid(),
-            ],
-        )
+        row: int = database.value(assets.sql("runs/start"), _named(run, command, arguments))
     except BictlError as error:
         _log.info("the run is not in the ledger: %s", error.message)
         return None
@@ -150,8 +194,10 @@ def _start_aside(
     return database, _start(database, run, command, arguments)
 
 
-def _finish_aside(opening: "Answer[tuple[Database, int | None]]", outcome: Outcome) -> None:
+def _finish_aside(opening: "Answer[tuple[Database, int | None]]", outcome: Outcome) -> bool:
+    """Whether there was a ledger, and the row is closed."""
     database, row = opening.within(_FOREVER, late="the row was never opened")
     if row is not None:
         _finish(database, row, outcome)
     database.close()
+    return row is not None

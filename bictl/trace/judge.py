@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bictl.errors import BictlError
-from bictl.records import Range
+from bictl.records import Range, short_id
 from bictl.trace.broker import Broker
 from bictl.trace.evidence import Evidence, unread
 from bictl.trace.layers import KAFKA, OBJECTS, SOURCE, VERIFY
 from bictl.trace.loaded import bronze_layer, ledger_layer
+from bictl.trace.payload import UNTOLD
 from bictl.trace.report import Layer, Place, State
 from bictl.trace.shelf import Held, Shelf
 from bictl.trace.warehouse import Rows
@@ -37,7 +38,8 @@ def _source(evidence: Evidence) -> Layer:
     if evidence.written_at is None:
         return Layer(name=SOURCE, state=State.NOT_TOLD, said=("only the record itself would say",))
     words = {"c": "insert", "u": "update", "d": "delete", "r": "read by a snapshot"}
-    op = words.get(evidence.op, evidence.op or "?")
+    told = evidence.op not in (None, "", UNTOLD)
+    op = words.get(evidence.op, evidence.op) if told else "its value names no operation"
     said = f"{op}, {evidence.position}" if evidence.position else op
     state = State.FOUND if evidence.source_at is not None else State.NOT_TOLD
     return Layer(
@@ -132,7 +134,7 @@ def _held(evidence: Evidence, held: Held) -> Layer:
     if _differs(evidence, held):
         said = f"Kafka serves another record at {evidence.place} than was sealed"
         return replace(found, state=State.CONFLICT, said=(said, held.key), repair=VERIFY)
-    said = f"line {held.number:,} of {manifest.records:,}, sealed by run {manifest.run}"
+    said = f"line {held.number:,} of {manifest.records:,}, sealed by run {short_id(manifest.run)}"
     return replace(found, said=(held.key, said))
 
 

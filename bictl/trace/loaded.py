@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from bictl.errors import BictlError
+from bictl.records import short_id
 from bictl.trace.evidence import Evidence, unread
 from bictl.trace.layers import BRONZE, LEDGER, VERIFY
 from bictl.trace.report import Layer, State
@@ -37,7 +38,7 @@ def ledger_layer(evidence: Evidence, objects: Layer) -> Layer:
 
 
 def _in_ledger(row: Mapping[str, Any]) -> Layer:
-    said = f"{row['n_records']:,} records loaded by run {row['load_run']}"
+    said = f"{row['n_records']:,} records loaded by run {short_id(row['load_run'])}"
     return Layer(
         name=LEDGER,
         state=State.FOUND,
@@ -90,7 +91,7 @@ def _not_loaded(evidence: Evidence, objects: Layer, ledger: Layer) -> State:
 
 def _pruned(row: Mapping[str, Any]) -> Layer:
     said = (
-        f"at {row['pruned_at']:%Y-%m-%d %H:%M:%S} by run {row['run']}: {row['reason']}",
+        f"at {row['pruned_at']:%Y-%m-%d %H:%M:%S} by run {short_id(row['run'])}: {row['reason']}",
         "a newer record of its key is there",
     )
     return Layer(name=BRONZE, state=State.PRUNED, said=said, facts=dict(row))

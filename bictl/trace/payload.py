@@ -9,6 +9,7 @@ from typing import Any
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FIRST_MS, _LAST_MS = -62_135_596_800_000, 253_402_300_799_999  # the years 1 to 9999
 _DEEPEST = 64  # levels: what is nested deeper is shown as the text that it is
+UNTOLD = "?"  # the operation of a value that is no row
 _DIGITS = 4000  # of an integer: Python refuses to read a longer one
 
 
@@ -53,12 +54,13 @@ def key_fields(key: Any, value: Any) -> Mapping[str, Any]:
 
 
 def operation(value: Any) -> str:
-    """c, u, d, r of an envelope or a flat row; `tombstone` for a null."""
+    """c, u, d, r of an envelope or a flat row; `tombstone` for a null; UNTOLD for what is no
+    row."""
     event = unwrapped(value)
     if event is None:
         return "tombstone"
     if not isinstance(event, dict):
-        return "?"
+        return UNTOLD
     if is_envelope(event):
         return str(event["op"])
     return "d" if str(event.get("__deleted")) == "true" else str(event.get("__op") or "u")

@@ -81,10 +81,10 @@ def test_from_a_dry_run_to_a_verdict_on_what_is_left(whole, cli, clients):
     assert "nothing to do" in cli("load-bronze").stderr
     assert "47 of them pruned before" in cli("load-bronze", "--replay").stderr
     assert cli("verify").exit_code == 0
-    result = clients.database.value(
-        "select result -> 'summary' from bictl.run where command = 'prune' order by id limit 1"
+    [[first], *_] = clients.database.rows(
+        "select result ->> 'summary' from bictl.run where command = 'prune' order by id"
     )
-    assert result == f"{removed} rows would go (below 0:60, " + result.split(", ", 1)[1]
+    assert first.startswith(f"{removed} rows removed (before ")  # a dry run stands in no ledger
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_from_a_dry_run_to_a_verdict_on_what_is_left(whole, cli, clients):
     [
         ((), "say what may go, in one way"),
         (("--before", "1d", "--below", "0:5"), "say what may go, in one way"),
-        (("--before", "yesterday"), "'yesterday' is no age and no date"),
-        (("--before", "2026-13-01"), "'2026-13-01' is no age and no date"),
-        (("--before", "999999w"), "'999999w' is no age and no date"),
+        (("--before", "yesterday"), "--before 'yesterday' is neither an age nor a time"),
+        (("--before", "2026-13-01"), "--before '2026-13-01' is neither an age nor a time"),
+        (("--before", "999999w"), "--before '999999w' is neither an age nor a time"),
         (("--below", "5"), "'5' is no offset of a partition"),
         (("--before", "1d"), "prune removes rows and there is nobody to ask"),
     ],

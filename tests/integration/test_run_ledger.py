@@ -20,7 +20,7 @@ from bictl.bronze import migrate
 from bictl.clients.database import Database
 from bictl.errors import NotFound, StageFailed, UsageError
 from bictl.ops import ledger
-from bictl.ops.runs import recorded, recorded_aside
+from bictl.ops.runs import recorded, recorded_aside, write_ended
 from bictl.settings import Secret
 
 # Opens a row and waits until its stdin closes.
@@ -257,3 +257,26 @@ def test_a_database_without_the_ledger_is_passed_over_in_silence(clients, caplog
     with caplog.at_level(logging.WARNING), aside(clients.new_database):
         pass
     assert caplog.records == []
+
+
+def test_a_stage_that_ended_before_the_ledger_was_made_stands_in_it_afterwards(clients, settings):
+    run, unwritten = str(uuid.uuid4()), []
+    before = datetime.now(UTC)
+    aside = partial(Database, settings.postgres)
+    with recorded_aside(
+        aside, run, command="ingest", arguments={"tables": ["product"]}, unwritten=unwritten
+    ) as outcome:
+        outcome.result = {"summary": "wrote 1 batch"}
+    assert len(unwritten) == 1
+    migrate(clients.database, ())
+    write_ended(clients.database, unwritten)
+    assert unwritten == []
+    [row] = ledger.find(clients.database, run)
+    assert (row.stage, row.tables, row.state) == ("ingest", ("product",), "ok")
+    assert row.summary == "wrote 1 batch"
+    assert before <= row.started_at <= row.finished_at <= datetime.now(UTC)
+    with recorded_aside(
+        aside, run, command="verify", arguments={"tables": ["product"]}, unwritten=unwritten
+    ):
+        pass
+    assert unwritten == []
