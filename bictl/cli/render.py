@@ -31,7 +31,7 @@ STATE_STYLES = {
     "killed": "bold red",
     "never": "yellow",
 }
-READABLE = 24  # cells: a longer word may be cut where a table is too wide
+READABLE = 20  # cells: a longer word may be cut where a table is too wide
 PROGRESS_EVERY = 30.0  # seconds between the lines of a run without a terminal
 
 
@@ -82,6 +82,12 @@ class Screen:
             for line in lines:
                 pieces = [_text(words, style) for words, style in line]
                 console.print(*pieces, sep="", soft_wrap=True)
+
+    def headline(self, sentence: str, state: str) -> None:
+        """The line above everything, on stdout, in its state's colour."""
+        with _writing():
+            style = f"bold {STATE_STYLES.get(state, '')}".strip()
+            self._console(sys.stdout).print(_text(sentence, style), soft_wrap=True)
 
     def done(self, view: View, sentence: str) -> None:
         """A stage's result and what it changed; silent with -q, unless a format was asked for."""
@@ -333,7 +339,14 @@ def _shown(value: Any, column: Column) -> "Text":
         return _text("-", "dim")
     if column.kind == "state":
         return _text(str(value), STATE_STYLES.get(str(value), ""))
-    return _text(_words(value, column.kind))
+    return _text(_cut(_words(value, column.kind), column.cut))
+
+
+def _cut(text: str, most: int | None) -> str:
+    """Its beginning, and how much it is; a name of 10,000 characters is no line of a table."""
+    if most is None or len(text) <= most:
+        return text
+    return f"{text[:most]}… ({len(text):,} characters)"
 
 
 def _words(value: Any, kind: str) -> str:

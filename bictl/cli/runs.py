@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 app = group_with_default("What ran, when, how it ended, and what it said.")
 
+MOST = 200  # characters of what happened, in a list on a terminal; `runs show` tells all
 RUNS = (
     Column("id", "run"),
     Column("stage"),
@@ -31,7 +32,7 @@ RUNS = (
     Column("seconds", "took", kind="seconds"),
     Column("state", kind="state"),
     Column("exit_code", kind="count", wide=True),
-    Column("summary", "what happened"),
+    Column("summary", "what happened", cut=MOST),
     Column("run_id", wide=True),
     Column("finished_at", wide=True),
     Column("version", wide=True),
@@ -43,8 +44,8 @@ LAST = (
     Column("seconds", "took", kind="seconds", wide=True),
     Column("newest_at", "last run", kind="time"),
     Column("newest_state", "state", kind="state"),
-    Column("failed_since", "failed since", kind="count"),
-    Column("newest_summary", "what happened"),
+    Column("failed_since", "failed", kind="count"),
+    Column("newest_summary", "what happened", cut=MOST),
     Column("run_id", wide=True),
     Column("newest_run", wide=True),
 )
@@ -112,7 +113,7 @@ def show(
             _show_log_alone(here, run, error)
             return
         log = _log_of(here, found)
-        here.screen.show(_one(found, log))
+        here.screen.show(_one(here, found, log))
         if here.screen.format in ("table", "tsv"):
             _tell(here, found, log)
 
@@ -172,7 +173,8 @@ def _list(
 def _used(
     here: Session, columns: Sequence[Column], rows: Sequence[dict[str, Any]]
 ) -> Sequence[Column]:
-    """On a terminal without what says nothing: no failures, and where all ran on this host."""
+    """On a terminal without what says nothing: the table where there is one alone, no failures,
+    and where all ran on this host."""
     if here.screen.format != "table":
         return columns
     away = any(
@@ -181,9 +183,10 @@ def _used(
     kept = [
         replace(item, wide=item.wide and not (away and item.key == "where")) for item in columns
     ]
-    return [
-        item for item in kept if item.key != "failed_since" or any(row[item.key] for row in rows)
-    ]
+    idle = set() if len(here.settings.tables) > 1 else {"table", "tables"}
+    if not any(row.get("failed_since") for row in rows):
+        idle.add("failed_since")
+    return [item for item in kept if item.key not in idle]
 
 
 def _nothing(here: Session) -> None:
@@ -230,13 +233,13 @@ def _last(item: "Last") -> dict[str, Any]:
     }
 
 
-def _one(found: "Sequence[Run]", log: list[str] | None) -> View:
+def _one(here: Session, found: "Sequence[Run]", log: list[str] | None) -> View:
     more = ("arguments", "error", "result")
     rows = [{**_row(run), **{name: getattr(run, name) for name in more}} for run in found]
-    words = " ".join(["bictl", *found[0].words])
+    words, columns = " ".join(["bictl", *found[0].words]), _used(here, RUNS, rows)
     return View(
         schema="bictl.runs/1",
-        columns=[column for column in RUNS if column.key != "id"],
+        columns=[replace(column, cut=None) for column in columns if column.key != "id"],
         rows=rows,
         extra={"run_id": found[0].run_id, "words": list(found[0].words), "log": log},
         title=f"run {found[0].run_id}: {words}",

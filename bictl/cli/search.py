@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from bictl.search import Hit, SearchResult
     from bictl.settings import Table as TableSettings
 
+MOST = 200  # characters of a text on a terminal
 SHOWN = ("price",)  # beside the name and the code, where there is such a column
 
 
@@ -83,7 +84,7 @@ def view_of(result: "SearchResult", table: "TableSettings") -> View:
         columns=(
             Column("rank", "", kind="count"),
             Column("id"),
-            *(Column(name) for name in shown),
+            *(Column(name, cut=MOST) for name in shown),
             Column("why", "found by"),
             Column("similarity", wide=True),
             *(Column(name, wide=True) for name in rest),

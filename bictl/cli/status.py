@@ -37,7 +37,7 @@ STAGES = (
     Column("newest_at", "last run", kind="time"),
     Column("newest_state", "state", kind="state"),
     Column("at", "last success", kind="time"),
-    Column("newest_summary", "what happened"),
+    Column("newest_summary", "what happened", cut=200),
 )
 FACTS = (
     Column("table"),
@@ -148,13 +148,14 @@ def _complain(here: Session, report: "Report") -> None:
 
 
 def _screen(here: Session, item: "TableStatus") -> None:
+    here.screen.headline(f"{item.table}: {item.headline}", item.state)
     generation = f", generation {item.generation}" if item.generation else ""
     views = [
         (PARTITIONS, [vars(part) for part in item.partitions]),
         (LAYERS, [{**vars(layer), "words": layer.words} for layer in item.layers]),
         (STAGES, [_stage(stage) for stage in item.stages]),
     ]
-    title = f"{item.table}: {item.topic}{generation}"
+    title = f"{item.topic}{generation}"
     for columns, rows in views:
         if rows:
             here.screen.show(View(schema="bictl.status/1", columns=columns, rows=rows, title=title))

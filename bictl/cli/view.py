@@ -20,6 +20,7 @@ class Column:
     title: str = ""
     kind: Kind = "text"
     wide: bool = False  # left out of the table on a terminal, present everywhere else
+    cut: int | None = None  # characters of a value on a terminal; it is whole everywhere else
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -115,6 +115,20 @@ class TableStatus:
         found = {part.state for part in self.partitions}
         return next((state for state in order if state in found), UNKNOWN)
 
+    @property
+    def headline(self) -> str:
+        """What matters first: how far ingest is, whose newest run did not succeed, what waits."""
+        behind = f", {self.lag:,} behind" if self.lag else ""
+        said = [f"{self.state}{behind}"]
+        said += [f"{item.stage}: {item.newest_state}" for item in newest_failures(self.stages)]
+        said += [
+            f"{layer.rows:,} in quarantine"
+            for layer in self.layers
+            if layer.name == "quarantine" and layer.rows
+        ]
+        said += [f"{service} did not tell" for service in self.unknown]
+        return "; ".join(said)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -143,6 +157,7 @@ def as_document(table: TableStatus, now: datetime) -> dict[str, Any]:
     return {
         "table": table.table,
         "topic": table.topic,
+        "headline": table.headline,
         "generation": table.generation,
         "state": table.state,
         "lag": table.lag,

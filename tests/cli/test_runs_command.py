@@ -147,3 +147,19 @@ def test_without_a_ledger_the_list_is_empty_and_says_why(cli):
     done = cli("runs")
     assert (done.exit_code, done.stdout) == (0, "")
     assert "there is no ledger in this database yet" in done.stderr
+
+
+def test_an_error_of_any_length_and_content_is_a_line_of_the_list_and_whole_elsewhere(cli, clients):
+    assert cli("migrate").exit_code == 0
+    said = "\x1b[2J [red]\u202e " + "no " * 5_000
+    clients.database.execute("update bictl.run set status = 'fail', error = %s", [said])
+    for words in (("runs", "list"), ("runs", "last")):
+        shown = cli(*words, "-o", "table").stdout
+        assert "\x1b" not in shown
+        assert "\u202e" not in shown
+        assert shown.count("no ") < 100
+        assert "characters)" in shown
+        [row] = [row for row in rows(cli(*words, "--json")) if said in row.values()]
+    whole = cli("runs", "show", row["newest_run"], "-o", "table").stdout
+    assert whole.count("no") > 5_000
+    assert "\\x1b[2J [red]\\u202e" in whole

@@ -76,6 +76,7 @@ def test_each_layer_and_each_stage_is_told_and_lag_is_no_error(written, cli):
 
     shown = cli("status", "-o", "table")
     assert shown.exit_code == 0
+    assert shown.stdout.startswith("product: late, 15 behind; verify: fail\n")
     assert "full verdict of " in shown.stdout
     assert verdict["headline"] in shown.stdout
     assert "complete" not in shown.stdout
