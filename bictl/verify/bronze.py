@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bictl.records import Range
 from bictl.verify.objects import Entry
-from bictl.verify.ranges import Ranges, common, in_words, merged, subtract, total
+from bictl.verify.ranges import Ranges, common, in_words, merged, shared, subtract, total
 from bictl.verify.report import NOTHING, Finding, State, Tally, of_keys, of_ranges, passed
 from bictl.verify.shelf import Batch, Place, Shelf
 
@@ -47,16 +47,16 @@ class Bronze:
     """What bronze and the quarantine hold; `exists` is False before the first load."""
 
     exists: bool = True
-    held: Mapping[Place, Ranges] = field(default_factory=dict)
-    pruned: Mapping[Place, Ranges] = field(default_factory=dict)  # what prune says it has removed
+    held: Mapping[Place, Sequence[Range]] = field(default_factory=dict)
+    pruned: Mapping[Place, Sequence[Range]] = field(default_factory=dict)  # what prune says it took
     rows: int = 0
-    doubled: Mapping[Place, Ranges] = field(default_factory=dict)
+    doubled: Mapping[Place, Sequence[Range]] = field(default_factory=dict)
     origins: tuple[Origin, ...] = ()
     rejected: tuple[Rejected, ...] = ()
     unique: tuple[tuple[str, ...], ...] = ()
     other_topics: Mapping[str, int] = field(default_factory=dict)
     is_others: bool = False  # a table that other scripts made, which is not taken over
-    old: Mapping[Place, Ranges] = field(default_factory=dict)  # of theirs, in no object perhaps
+    old: Mapping[Place, Sequence[Range]] = field(default_factory=dict)  # theirs, perhaps unsealed
 
     @property
     def files(self) -> dict[str, int]:
@@ -68,7 +68,7 @@ class Bronze:
 
     def at(self, place: Place) -> Ranges:
         """The offsets of one generation's partition that stand here or were pruned."""
-        return merged((*self.held.get(place, ()), *self.pruned.get(place, ())))
+        return merged(self.held.get(place, ()), self.pruned.get(place, ()))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,15 +123,15 @@ def compare(
         unloaded += [batch for batch in absent if batch not in young]
         waiting += young
         holes += subtract(subtract(held_by(chain), there), ranges_of(absent))
-    for place, there in bronze.held.items():
-        alone = expired.without(place, subtract(there, held_by(later.chains.get(place, ()))))
+    for place, rows in bronze.held.items():
+        alone = expired.without(place, subtract(rows, held_by(later.chains.get(place, ()))))
         extra += subtract(alone, bronze.old.get(place, ()))
         old += common(alone, bronze.old.get(place, ()))
     held = {place: held_by(chain) for place, chain in shelf.chains.items()}
     expected = sum(total(ranges) for ranges in held.values())
-    accounted = sum(total(common(ranges, bronze.at(place))) for place, ranges in held.items())
+    accounted = sum(shared(ranges, bronze.at(place)) for place, ranges in held.items())
     pruned = sum(
-        total(common(ranges, bronze.pruned.get(place, ())))
+        shared(ranges, bronze.pruned.get(place, ()))
         for place, ranges in [*held.items(), *expired.held.items()]
     )
     return Comparison(

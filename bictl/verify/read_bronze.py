@@ -1,6 +1,6 @@
 """Reading bronze, the quarantine, the ledgers: what the checks need, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
@@ -9,7 +9,7 @@ from bictl.records import Range
 from bictl.verify.bronze import Bronze, Origin, Rejected
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
-from bictl.verify.ranges import Ranges, merged, subtract
+from bictl.verify.ranges import Packed, subtract
 from bictl.verify.relations import columns, quoted
 from bictl.verify.shelf import Place
 
@@ -25,10 +25,13 @@ def read_bronze(database: "Database", table: "Table", since: Mapping[Place, int]
     if since:
         return _bronze_since(database, table, since)
     at = {"topic": table.topic}
-    rows = database.rows(database.named("verify/islands", bronze=table.bronze), at)
-    count, held = sum(row[4] for row in rows), _places(rows)
-    doubled: dict[Place, Ranges] = {}
-    if count != sum(row[3] - row[2] for row in rows):
+    held, count, offsets = dict[Place, Packed](), 0, 0
+    islands = database.named("verify/islands", bronze=table.bronze)
+    for generation, partition, first, after, rows in database.stream(islands, at):
+        held.setdefault((generation, partition), Packed(partition)).append(first, after)
+        count, offsets = count + rows, offsets + after - first
+    doubled: Mapping[Place, Sequence[Range]] = {}
+    if count != offsets:
         twice = database.rows(database.named("verify/doubled", bronze=table.bronze), at)
         doubled = _places([(row[0], row[1], row[2], row[2] + 1) for row in twice])
     return Bronze(
@@ -59,7 +62,7 @@ def _bronze_since(database: "Database", table: "Table", since: Mapping[Place, in
     return Bronze(
         held=_places(rows),
         pruned={
-            place: subtract(pruned[place], [Range(place[1], 0, first)])
+            place: Packed(place[1], subtract(pruned[place], [Range(place[1], 0, first)]))
             for place, first in since.items()
             if place in pruned
         },
@@ -80,24 +83,25 @@ def read_takeover(database: "Database", table: "Table") -> bool | None:
     return None if found is None else bool(found)
 
 
-def _old(database: "Database", table: "Table") -> dict[Place, Ranges]:
+def _old(database: "Database", table: "Table") -> dict[Place, Packed]:
     query = database.named("verify/old_rows", bronze=table.bronze)
     values = {"topic": table.topic, "ours": f"{table.prefix}generation="}
     return _places(database.rows(query, values))
 
 
-def read_pruned(database: "Database", table: "Table") -> dict[Place, Ranges]:
+def read_pruned(database: "Database", table: "Table") -> dict[Place, Packed]:
     """The offsets that prune has recorded; none before bictl's tables know it."""
     if not columns(database, "bictl.pruned_range"):
         return {}
-    return _places(database.rows(assets.sql("verify/pruned"), {"topic": table.topic}))
+    return _places(database.stream(assets.sql("verify/pruned"), {"topic": table.topic}))
 
 
-def _places(rows: list[tuple[Any, ...]]) -> dict[Place, Ranges]:
-    found: dict[Place, list[Range]] = {}
-    for generation, partition, first, next_offset, *_ in rows:
-        found.setdefault((generation, partition), []).append(Range(partition, first, next_offset))
-    return {place: merged(ranges) for place, ranges in found.items()}
+def _places(rows: Iterable[tuple[Any, ...]]) -> dict[Place, Packed]:
+    """The sets of rows that come in the order of their first offsets."""
+    found: dict[Place, Packed] = {}
+    for generation, partition, first, after, *_ in rows:
+        found.setdefault((generation, partition), Packed(partition)).append(first, after)
+    return found
 
 
 def _origins(database: "Database", table: "Table") -> tuple[Origin, ...]:

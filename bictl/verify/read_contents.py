@@ -15,7 +15,7 @@ from bictl.verify.shelf import overlaps
 if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
-    from bictl.clients.topics import TopicReader
+    from bictl.clients.topics import Chunk, TopicReader
     from bictl.settings import Table
     from bictl.verify.cut import Cut, Part
     from bictl.verify.shelf import Batch, Shelf
@@ -47,26 +47,38 @@ def _with_kafka(
     if first >= end:
         return Contents()
     try:
-        sealed = {line.offset: line for line in lines if first <= line.offset < end}
+        return _side_by_side(
+            reader.read(manifest.topic, part.partition, first=first, end=end),
+            (line for line in lines if first <= line.offset < end),
+            part.partition,
+        )
     except ValueError:  # a line that is none
         return Contents(different=(manifest.range,))
-    compared, different, absent = 0, [], []
+
+
+def _side_by_side(
+    chunks: Iterator["Chunk"], lines: Iterator[wire.Line], partition: int
+) -> Contents:
+    """Both in the order of their offsets: one line is in memory at a time, not a batch of them."""
+    compared, only, different, absent = 0, 0, list[int](), list[int]()
+    line = next(lines, None)
     try:
-        for chunk in reader.read(manifest.topic, part.partition, first=first, end=end):
-            for record in chunk.records:
-                line = sealed.get(record.offset)
-                compared += line is not None
-                if line is None:
-                    absent.append(record.offset)
-                elif not _is_same(record, line):
-                    different.append(record.offset)
+        for record in (record for chunk in chunks for record in chunk.records):
+            while line is not None and line.offset < record.offset:
+                only, line = only + 1, next(lines, None)
+            if line is None or line.offset > record.offset:
+                absent.append(record.offset)
+                continue
+            if not _is_same(record, line):
+                different.append(record.offset)
+            compared, line = compared + 1, next(lines, None)
     except RetentionPassed:  # discarded while it was compared: the rest is the objects' alone
         pass
     return Contents(
         compared=compared,
-        different=from_offsets(part.partition, different),
-        absent=from_offsets(part.partition, absent),
-        only=len(sealed) - compared,
+        different=from_offsets(partition, different),
+        absent=from_offsets(partition, absent),
+        only=only + (line is not None) + sum(1 for _ in lines),
     )
 
 

@@ -1,12 +1,12 @@
 """The keys of pruned records, read from their objects, and whether bronze has newer ones."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bictl import wire
-from bictl.records import Manifest
-from bictl.verify.ranges import Ranges, common, from_offsets, merged
+from bictl.records import Manifest, Range
+from bictl.verify.ranges import Ranges, from_offsets, merged, within
 from bictl.verify.replaced import Replaced
 from bictl.verify.shelf import Batch, Place, Shelf
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
     from bictl.settings import Table
 
-_AT_ONCE = 20_000  # records a statement
+_AT_ONCE = 2_000  # records a statement
 
 
 def read_replaced(
@@ -23,7 +23,7 @@ def read_replaced(
     database: "Database",
     table: "Table",
     shelf: Shelf,
-    pruned: Mapping[Place, Ranges],
+    pruned: Mapping[Place, Sequence[Range]],
     claimed: Replaced,
 ) -> Replaced:
     """`claimed`, and the pruned records whose key no later row of bronze has."""
@@ -43,9 +43,9 @@ def _unreplaced(
     table: "Table",
     batch: Batch,
     manifest: Manifest,
-    gone: Ranges,
+    gone: Sequence[Range],
 ) -> Ranges:
-    wanted = common(gone, [manifest.range])
+    wanted = within(gone, manifest.range)
     if not wanted:
         return ()
     missing: list[int] = []

@@ -58,7 +58,7 @@ def claims(shelf: Shelf, bronze: Bronze, ledger: Sequence[Entry]) -> Replaced:
     )
 
 
-def _behind(gone: Ranges, bronze: Bronze, place: Place) -> Ranges:
+def _behind(gone: Sequence[Range], bronze: Bronze, place: Place) -> Ranges:
     """Pruned offsets that no row of their partition follows."""
     end = max((item.next for item in bronze.held.get(place, ())), default=0)
     return tuple(
