@@ -1,5 +1,6 @@
 """What every bench shares: the machine, fresh services, and ratios taken in one run."""
 
+import argparse
 import contextlib
 import dataclasses
 import importlib.metadata
@@ -16,7 +17,10 @@ from pathlib import Path
 
 
 def machine() -> str:
-    """Processor, cores, memory, Python: what a figure is worth nothing without."""
+    """Processor, cores, memory, Python: what a figure is worth nothing without.
+
+    Where Python may keep no bytecode, every whole process compiles what it imports: it is told.
+    """
     model = "unknown processor"
     with contextlib.suppress(OSError):
         for line in Path("/proc/cpuinfo").read_text().splitlines():
@@ -24,7 +28,21 @@ def machine() -> str:
                 model = line.split(":", 1)[1].strip()
                 break
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    python = platform.python_version() + (", no bytecode kept" * sys.dont_write_bytecode)
+    load = f"load {os.getloadavg()[0]:.1f}"
+    return f"{model}, {os.cpu_count()} cores, {memory:.0f} GiB, {load}, Python {python}"
+
+
+def add_sizes(options: argparse.ArgumentParser) -> None:
+    """`--records`: a small and a larger pipeline by default, and `--million` for one of that."""
+    options.add_argument("--records", type=int, nargs="+", default=[61_443, 250_000])
+    options.add_argument(
+        "--million",
+        dest="records",
+        action="store_const",
+        const=[61_443, 1_000_000],
+        help="the larger one has 1,000,000 records: tens of minutes",
+    )
 
 
 def versions(*packages: str) -> str:

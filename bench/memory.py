@@ -1,6 +1,6 @@
 """Peak memory and seconds of every command, each a whole process, at two sizes.
 
-python bench/memory.py [--records 61443 1000000]
+python bench/memory.py [--records 61443 250000 | --million]
 
 A snapshot of 61,443 products; what is more is their history. The vectors of a few rows come from
 the packaged model; so that verify has them all, the others are made up.
@@ -9,8 +9,8 @@ the packaged model; so that verify has them all, the others are made up.
 import argparse
 import sys
 
-from common import machine, run, services, versions
-from history import PRODUCTS, publish
+from common import add_sizes, machine, run, services, versions
+from history import publish
 from verify import VECTORS
 
 EMBED = 500  # rows that the model really reads
@@ -35,7 +35,7 @@ Measured = tuple[float, int]  # seconds, bytes
 def main() -> None:
     """Each size in a stack of its own; the two peaks of a stage and how much larger the second."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, nargs="+", default=[PRODUCTS, 1_000_000])
+    add_sizes(options)
     chosen = options.parse_args()
     print(machine(), versions("kafka-python", "isal", "psycopg2-binary", "dbt-core"), sep="; ")
     found = {records: measure(records) for records in chosen.records}

@@ -1,6 +1,6 @@
-"""status and the ledger of runs on a whole pipeline: milliseconds at 61,443 and a million records.
+"""status and the ledger of runs on a whole pipeline: milliseconds at two sizes.
 
-python bench/status.py [--records 61443 1000000] [--rounds 7] [--runs 100000]
+python bench/status.py [--records 61443 250000 | --million] [--rounds 7] [--runs 100000]
 
 What is more than 61,443 records is the history of as many products. `gather` is a look at all three
 services with fresh connections, as one process makes it; `bictl status` is a whole cold process.
@@ -15,8 +15,7 @@ from collections.abc import Callable
 from contextlib import closing
 from functools import partial
 
-from common import machine, run, services, versions
-from history import PRODUCTS
+from common import add_sizes, machine, run, services, versions
 from verify import fill
 
 from bictl.clients import Clients
@@ -40,7 +39,7 @@ from generate_series(%s, 1, -1) n
 def main() -> None:
     """Each size in a stack of its own; the median of the rounds, and their spread."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, nargs="+", default=[PRODUCTS, 1_000_000])
+    add_sizes(options)
     options.add_argument("--rounds", type=int, default=7)
     options.add_argument("--runs", type=int, default=100_000)
     chosen = options.parse_args()

@@ -1,6 +1,6 @@
 """Taking over a bronze table that scripts filled: the table, its records into batches, their load.
 
-python bench/takeover.py [--records 1000000] [--shapes product_plain,product_schema]
+python bench/takeover.py [--records 250000] [--shapes product_plain,product_schema]
 """
 
 import argparse
@@ -34,7 +34,7 @@ join pg_temp.sample s on s.number = n %% %s
 def main() -> None:
     """Each shape on a fresh stack; seconds of each step, and of a second run with nothing old."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, default=1_000_000)
+    options.add_argument("--records", type=int, default=250_000)
     options.add_argument("--shapes", default="product_plain,product_schema")
     chosen = options.parse_args()
     print(machine(), versions("psycopg2-binary", "isal", "orjson"), sep="; ")

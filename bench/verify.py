@@ -1,6 +1,6 @@
-"""verify on a whole pipeline, level by level: seconds at 61,443 and at a million records.
+"""verify on a whole pipeline, level by level: seconds at two sizes.
 
-python bench/verify.py [--records 61443 1000000] [--rounds 5]
+python bench/verify.py [--records 61443 250000 | --million] [--rounds 5]
 
 What is more than 61,443 records is the history of as many products. The first quick look has no
 full verdict to stand on and compares everything, the second has one. At the end once more on a
@@ -12,7 +12,7 @@ import statistics
 import time
 from datetime import UTC, datetime
 
-from common import machine, seconds, services, versions
+from common import add_sizes, machine, seconds, services, versions
 from history import publish
 
 from bictl.clients import Clients
@@ -37,7 +37,7 @@ where concat_ws('', name, vendor_code, description) ~ '\\S'
 def main() -> None:
     """Every level on the same pipeline; the first run of each warms nothing for the next."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--records", type=int, nargs="+", default=[61_443, 1_000_000])
+    add_sizes(options)
     options.add_argument("--rounds", type=int, default=5)
     chosen = options.parse_args()
     print(machine(), versions("psycopg2-binary", "isal", "kafka-python"), sep="; ")
