@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bictl.records import is_old_batch, state_prefix
+from bictl.records import Range, is_old_batch, state_prefix
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo, ObjectStore
@@ -30,8 +30,9 @@ class BadLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Note:
-    """What became of one old object: its records, those that differ from the ones that stand at
-    their offsets, and its lines that are no records."""
+    """What became of one old object, or of a table's old rows: its records, those that differ from
+    the ones that stand at their offsets, and its lines that are no records. `ranges` are the
+    offsets of the records: what has to be sealed from then on."""
 
     object: str
     etag: str
@@ -40,6 +41,7 @@ class Note:
     different: int = 0
     bad_lines: int = 0
     bad: tuple[BadLine, ...] = field(default=())
+    ranges: tuple[Range, ...] = ()
     run: str = ""
 
 
@@ -90,7 +92,8 @@ def _parse(body: bytes) -> Note | None:
         if document.pop("format") != FORMAT:
             return None
         bad = tuple(BadLine(**line) for line in document.pop("bad"))
-        return Note(**document, bad=bad)
+        ranges = tuple(Range(**one) for one in document.pop("ranges", ()))
+        return Note(**document, bad=bad, ranges=ranges)
     except (ValueError, TypeError, KeyError, AttributeError):
         return None
 

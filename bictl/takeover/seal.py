@@ -117,10 +117,10 @@ class Sealing:
         free, taken = self.coverage.split(records)
         different, absent = self._compare(taken)
         while free:
-            for island in _islands(free):
+            for island in islands(free):
                 different += self._seal_island(island)
             free, _ = self.coverage.split(free)  # another run may have cut them elsewhere
-        for island in _islands(absent):
+        for island in islands(absent):
             different += self._seal_in_gap(island)
         return different
 
@@ -212,7 +212,7 @@ class Sealing:
         return records, other
 
 
-def _islands(records: Sequence[OldRecord]) -> Iterator[Sequence[OldRecord]]:
+def islands(records: Sequence[OldRecord]) -> Iterator[Sequence[OldRecord]]:
     """Ascending records, cut where an offset is missing."""
     start = 0
     for at in range(1, len(records) + 1):

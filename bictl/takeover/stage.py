@@ -23,7 +23,7 @@ from bictl.takeover.lines import LineParser, OldRecord
 from bictl.takeover.pending import Pending
 from bictl.takeover.result import TakeoverResult
 from bictl.takeover.same import is_same_record
-from bictl.takeover.seal import Coverage, Different, Sealing
+from bictl.takeover.seal import Coverage, Different, Sealing, islands
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -61,7 +61,7 @@ def take_over(
         write_note(objects, table.prefix, note)
         result = result.with_object(note, bad, different)
     if pending.rows and not stop():
-        whole = _take_rows(sealing, database, table, decision, stop)
+        whole = _take_rows(sealing, database, table, decision, stop, run)
         result = result.with_rows(whole=whole)
     on_progress(_progress(len(pending.objects), len(pending.objects), sealing))
     return result.counted(sealing.batches, sealing.records, interrupted=stop())
@@ -122,6 +122,11 @@ def _take_object(
         different=len(different),
         bad_lines=len(bad),
         bad=tuple(bad),
+        ranges=tuple(
+            Range(partition, island[0].offset, island[-1].offset + 1)
+            for partition, records in by_partition.items()
+            for island in islands(records)
+        ),
         run=run,
     )
     return note, bad, different
@@ -175,7 +180,12 @@ def _note_conflicts(
 
 
 def _take_rows(
-    sealing: Sealing, database: "Database", table: Table, decision: Decision, stop: Stop
+    sealing: Sealing,
+    database: "Database",
+    table: Table,
+    decision: Decision,
+    stop: Stop,
+    run: str,
 ) -> bool:
     """Seals the rows that no batch covers; whether all of them are sealed now."""
     place: dict[str, Any] = {
@@ -184,6 +194,7 @@ def _take_rows(
         "ours": f"{table.prefix}generation=",
     }
     query = database.named("takeover/row_partitions", table=table.bronze)
+    found, ranges = 0, list[Range]()
     for (partition,) in database.rows(query, place):
         covered = _multirange(sealing.coverage.ranges(partition))
         values = {**place, "partition": partition, "covered": covered}
@@ -192,6 +203,24 @@ def _take_rows(
             if stop():
                 return False
             sealing.seal(records)  # what differs from Kafka is a conflict when it is loaded
+            found += len(records)
+            ranges += [
+                Range(partition, island[0].offset, island[-1].offset + 1)
+                for island in islands(records)
+            ]
+    if ranges:
+        write_note(
+            sealing.sealer.objects,
+            table.prefix,
+            Note(
+                object=table.bronze,
+                etag=f"rows-{run}",
+                generation=decision.generation,
+                records=found,
+                ranges=tuple(ranges),
+                run=run,
+            ),
+        )
     database.execute(assets.sql("takeover/sealed"), {"bronze": table.bronze})
     return True
 

@@ -207,6 +207,7 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: taken.taken_over(w.taken, table=w.table),
         level=_QUICK,
+        kind=_LOSS,
         grows="with old objects",
     ),
     Definition(

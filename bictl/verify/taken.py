@@ -1,14 +1,18 @@
 """What other scripts left under the prefix and in bronze: whether all of it is taken over."""
 
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bictl.records import LEGACY
-from bictl.verify.report import Finding, State, of_keys, passed
+from bictl.records import LEGACY, Range
+from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
+from bictl.verify.report import Finding, State, of_keys, of_ranges, passed
+from bictl.verify.shelf import Place
 
 if TYPE_CHECKING:
-    from bictl.ingest.old_objects import BadLine
+    from bictl.ingest.old_objects import BadLine, Note
     from bictl.settings import Table
+    from bictl.verify.expired import Expired
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,11 +25,46 @@ class Taken:
     rows_wait: bool = False
     bad: "tuple[tuple[str, int, BadLine], ...]" = ()
     legacy: int = 0
+    lost: Ranges = ()  # that were sealed once, and are in no batch now
+    notes: tuple[str, ...] = ()  # the keys of the notes that say so
+
+
+def lost_again(
+    notes: "Iterable[Note]", claimed: Callable[[Place], Ranges], expired: "Callable[[], Expired]"
+) -> "tuple[Ranges, list[Note]]":
+    """What of the old topic was sealed and is in no sound batch, nor has `expired`, which is asked
+    where something is gone; and the notes that say so. Kafka has nothing of it, and its legal gaps
+    are known to the notes alone; other generations are one chain, and judged as such."""
+    lost, said = list[Range](), list["Note"]()
+    for note in notes:
+        if note.generation != LEGACY:
+            continue
+        gone = [
+            left
+            for one in note.ranges
+            if (place := (LEGACY, one.partition))
+            for missing in subtract([one], claimed(place))
+            for left in expired().without(place, [missing])
+        ]
+        lost += gone
+        said += [note] if gone else []
+    return merged(lost), said
 
 
 def taken_over(found: Taken, *, table: "Table") -> Finding:
     """O8: each old object and row is in a sealed batch, and each line of theirs was a record."""
     evaluated = len(found.old) + bool(found.legacy) or 1
+    if found.lost:
+        return Finding(
+            state=State.FAIL,
+            evaluated=evaluated,
+            missing=of_ranges(found.lost),
+            message=f"{in_words(found.lost)} ({total(found.lost)} records) of generation {LEGACY}"
+            " were taken over and are in no object any more",
+            hint="restore their objects from the bucket's backup; or delete"
+            f" {of_keys(found.notes)}: bictl load-bronze --table {table.name} then takes over anew"
+            " what old objects still hold",
+        )
     if found.waiting or found.rows_wait:
         said = [f"{len(found.waiting)} old objects"] if found.waiting else []
         said += [f"rows of {table.bronze}"] if found.rows_wait else []

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from bictl.clients.topics import TopicReader
     from bictl.ingest.frontier_object import Anchor as LastSealed
     from bictl.ingest.frontier_object import Kept
+    from bictl.ingest.old_objects import Note
     from bictl.settings import Table
 
 _T = TypeVar("_T")
@@ -198,6 +199,7 @@ class World:
     def shelf(self) -> Shelf:
         """The objects, listed after the ends were read."""
         self._attempt("ends")
+        self._attempt("notes")
         listing = self._list()
         since = self._since(listing) if self.level == "quick" else {}
         wanted = [item for item in listing.named if item[1].first >= since.get(_place(item[1]), 0)]
@@ -210,6 +212,13 @@ class World:
             kept=self.kept.found,
             damaged=self.kept.damaged,
         )
+
+    @once
+    def notes(self) -> "dict[tuple[str, str], Note]":
+        """What became of what other scripts left, read before the shelf: never ahead of it."""
+        from bictl.ingest.old_objects import read_notes
+
+        return {} if self.level == "quick" else read_notes(self._objects, self.table.prefix)
 
     @once
     def cut(self) -> Cut:
@@ -352,11 +361,12 @@ class World:
     @once
     def taken(self) -> Taken:
         """What other scripts left, and what became of it."""
-        from bictl.ingest.old_objects import read_notes, untaken
+        from bictl.ingest.old_objects import note_key, untaken
+        from bictl.verify.taken import lost_again
 
-        old, prefix = self.shelf.old, self.table.prefix
+        old, prefix, notes = self.shelf.old, self.table.prefix, self.notes
         waiting = untaken(self._objects, prefix, old)
-        notes = read_notes(self._objects, prefix) if old and self.level != "quick" else {}
+        lost, said = lost_again(notes.values(), self.shelf.claimed, lambda: self.expired)
         try:
             rows_wait = bool(self.takeover_waits)
         except BictlError:  # what cannot be read is unknown elsewhere
@@ -372,6 +382,8 @@ class World:
                 for line in note.bad[:1]
             ),
             legacy=self.shelf.legacy_records,
+            lost=lost,
+            notes=tuple(note_key(prefix, note.object, note.etag) for note in said),
         )
 
     @once
