@@ -125,6 +125,12 @@ def is_old_batch(prefix: str, key: str) -> bool:
     return key.startswith(prefix) and bool(_OLD_KEY.fullmatch(key.removeprefix(prefix)))
 
 
+def is_elsewhere(prefix: str, key: str) -> bool:
+    """Whether the key is that of a batch of a table whose prefix lies inside this one."""
+    folder, mark, _ = key.removeprefix(prefix).partition("/generation=")
+    return bool(mark) and parse_batch_key(f"{prefix}{folder}/", key) is not None
+
+
 # What was taken over and cannot be told to be of the topic as it is now: before every generation
 # that bictl read itself.
 LEGACY, LEGACY_NUMBER = "legacy", -1

@@ -18,6 +18,7 @@ from bictl.records import (
     Progress,
     Range,
     Stop,
+    is_elsewhere,
     is_old_batch,
     never_stop,
     no_progress,
@@ -170,11 +171,16 @@ def _list(
     for info in objects.list(table.prefix):
         if is_batch(table.prefix, info.key):
             found[0].append(info)
-        elif not info.key.startswith(old_ack_prefix(table.prefix)) and not is_old_batch(
-            table.prefix, info.key
-        ):
+        elif not _is_known(table.prefix, info.key):
             found[1].append(info.key)
     return found
+
+
+def _is_known(prefix: str, key: str) -> bool:
+    """Whether it is no batch and has its place there all the same."""
+    if key.startswith(old_ack_prefix(prefix)):
+        return True
+    return is_old_batch(prefix, key) or is_elsewhere(prefix, key)
 
 
 def _head(objects: "ObjectStore", database: "Database", key: str) -> "ObjectInfo":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bictl import wire
 from bictl.errors import NotFound
-from bictl.records import BatchName, Manifest, is_old_batch, parse_batch_key
+from bictl.records import BatchName, Manifest, is_elsewhere, is_old_batch, parse_batch_key
 from bictl.verify.ranges import Ranges, from_offsets, total
 from bictl.verify.shelf import Batch
 
@@ -46,7 +46,7 @@ def list_objects(objects: "ObjectStore", prefix: str, *, other: Container[str] =
             named.append((info, name))
         elif is_old_batch(prefix, info.key):
             old.append(info)
-        elif info.key not in other:
+        elif info.key not in other and not is_elsewhere(prefix, info.key):
             foreign.append(info.key)
     return Listing(named=tuple(named), foreign=tuple(foreign), old=tuple(old))
 
