@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo, ObjectStore
 
 READERS = 8  # objects that are asked for their manifests at a time
-_BODIES = 4  # bodies that are in memory at a time
+_BODIES = 2  # bodies that are in memory at a time
 # verify's own reading of a line's head; the loader has its own
 _HEAD = re.compile(rb'\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),"timestamp":-?\d+,')
 

@@ -9,20 +9,16 @@ with both_sides as (
     from bronze.cdc_quarantine
     where kafka_topic = %(topic)s
 ),
-counted as (
-    select generation, kafka_partition, kafka_offset, count(*) as copies
-    from both_sides
-    group by generation, kafka_partition, kafka_offset
-),
 runs as (
     select
-        counted.*,
-        kafka_offset - row_number() over (
+        both_sides.*,
+        -- copies of an offset have one rank, so that they need not be counted before
+        kafka_offset - dense_rank() over (
             partition by generation, kafka_partition order by kafka_offset
         ) as run
-    from counted
+    from both_sides
 )
-select generation, kafka_partition, min(kafka_offset), max(kafka_offset) + 1, sum(copies)::bigint
+select generation, kafka_partition, min(kafka_offset), max(kafka_offset) + 1, count(*)
 from runs
 group by generation, kafka_partition, run
 order by generation, kafka_partition, min(kafka_offset)
