@@ -58,6 +58,10 @@ def load(
     account = loader.load(todo, on_progress=on_progress, stop=stop)
     _tidy(database, table, account.records)
     whole = replay and only is None and account.settled == len(todo)
+    if whole:
+        there = database.named("bronze/unprune_standing", table=table.bronze)
+        if database.execute(there, {"topic": table.topic}):
+            database.execute("delete from bictl.pruned_range where n_rows = 0")
     result = account.result(
         table.name,
         known=len(listed) - len(todo),

@@ -334,3 +334,21 @@ def test_replays_and_prunes_at_once_without_a_lock_leave_no_offset_in_two_places
     loaded.load(replay=True)
     assert there(loaded) == set(range(COUNT))
     assert not gone(loaded)
+
+
+def test_a_replay_settles_what_is_recorded_as_pruned_and_there_also_where_the_object_is_gone(
+    loaded,
+):
+    prune_all(loaded)
+    sets = gone(loaded)
+    for info in list(loaded.clients.objects.list("")):
+        loaded.clients.objects.delete(info.key)
+    loaded.clients.database.execute(
+        "update bictl.pruned_range set offsets = offsets + '{[0,1)}'::int8multirange,"
+        " n_rows = n_rows + 1 where first_offset = 0"
+    )
+    assert gone(loaded) != sets
+
+    loaded.load(replay=True)
+
+    assert gone(loaded) == sets
