@@ -4,7 +4,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from bictl.cli.app import Options, nagios_or, options
@@ -33,6 +33,7 @@ class Session:
         self._settings: Settings | None = None
         self._clients: Clients | None = None
         self.late: TimedOut | None = None  # from the deadline on
+        self.patience = 30.0  # seconds for one answer of a service
 
     @property
     def settings(self) -> "Settings":
@@ -55,9 +56,14 @@ class Session:
     def advice(self, hint: str | None) -> str | None:
         """What to do when a service does not answer: start the local stack where it is meant and
         does not run, else `hint`."""
-        if self.uses_local_stack and _is_down(self.settings):
+        if self.uses_local_stack and self._stack_is_down:
             return "the local stack has to run: bictl stack up"
         return hint
+
+    @cached_property
+    def _stack_is_down(self) -> bool:
+        """Asked once a run: a service that hangs costs seconds."""
+        return _is_down(self.settings)
 
     def use(self, settings: "Settings") -> None:
         """The settings of this run, instead of those that would be found."""
@@ -69,7 +75,7 @@ class Session:
         if self._clients is None:
             from bictl.clients import Clients
 
-            timeout = min(30.0, self.options.timeout or 30.0)
+            timeout = min(self.patience, self.options.timeout or self.patience)
             self._clients = self._stack.enter_context(Clients(self.settings, timeout=timeout))
         return self._clients
 

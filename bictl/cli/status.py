@@ -91,13 +91,13 @@ def _look(here: Session, table: str | None, topic: str | None) -> "Report":
     from bictl.clients import Clients
     from bictl.status import gather
 
-    most = here.options.timeout or PATIENCE
+    most = here.options.timeout or 2 * PATIENCE
     return gather(
         partial(Clients, here.settings, timeout=min(ANSWER, most)),
         here.tables(table, topic),
         staging_schema=here.settings.dbt.view_schema,
         max_lag=here.settings.verify.max_lag,
-        patience=min(PATIENCE, most),
+        patience=min(PATIENCE, 0.6 * most),  # what is left is for saying so
     )
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bictl.trace import Trace
     from bictl.trace.run import Asked
 
+ANSWER = 10.0  # seconds for one answer of a service: the others are told too
 COLUMNS = (
     Column("layer"),
     Column("state", kind="state"),
@@ -79,6 +80,7 @@ def trace(
     with session(context) as here:
         item = here.one_table(table, topic)
         asked = _asked(key, offset, generation, item)
+        here.patience = min(ANSWER, (here.options.timeout or 2 * ANSWER) / 2)
         found = _trace(here, item, asked, events=events, scan=scan)
         here.stop.check()
         _show(here, found, by_key=asked.key is not None, payload=payload)

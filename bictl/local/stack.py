@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -99,7 +100,10 @@ class Stack:
         if not self._is_there() or not (self.directory / "stack.json").is_file():
             return []
         self._open(state.load(self.directory))
-        return [self._status(service) for service in self.services]
+        with ThreadPoolExecutor(
+            len(self.services)
+        ) as pool:  # one that hangs costs its seconds once
+            return list(pool.map(self._status, self.services))
 
     def kill(self, name: str) -> None:
         """SIGKILL one service, as a crash would; for tests of what depends on it."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _T = TypeVar("_T")
 _Found = dict[str, _T | BictlError]  # by the table's name
 KAFKA, OBJECTS, POSTGRES = "Kafka", "the object store", "Postgres"
-_LONG = 86_400.0  # seconds
+_FIRST = 0.6  # of the patience is for the frontiers, which Kafka's part stands on
 
 
 def gather(
@@ -40,7 +40,10 @@ def gather(
     """
     started, moment = time.monotonic(), now or datetime.now(UTC)
     shelves = Answer(lambda: _objects(open_clients, tables))
-    ends = Answer(lambda: _ends(open_clients, tables, shelves, max_lag=max_lag, now=moment))
+    most = patience * _FIRST
+    ends = Answer(
+        lambda: _ends(open_clients, tables, shelves, max_lag=max_lag, now=moment, most=most)
+    )
     rows = Answer(lambda: _rows(open_clients, tables, staging_schema))
 
     def found(answer: Answer[_Found[_T]], service: str) -> _Found[_T]:
@@ -103,11 +106,16 @@ def _ends(
     *,
     max_lag: int,
     now: datetime,
+    most: float,
 ) -> _Found[Ends]:
-    """Kafka's side, which needs the frontiers; its connections are opened meanwhile."""
+    """Kafka's side, which needs the frontiers; its connections are opened meanwhile. Without the
+    frontiers in `most` seconds it tells what it can."""
     with closing(open_clients()) as clients:
         topics = _each(tables, lambda table: clients.reader.describe(table.topic))
-        objects = shelves.within(_LONG, late="")
+        try:
+            objects: _Found[Objects] = shelves.within(most, late="the frontiers came too late")
+        except TimedOut as late:  # that is the object store's fault, and Kafka has told its part
+            objects = dict.fromkeys((table.name for table in tables), late)
 
         def look(table: "Table") -> Ends:
             topic, shelf = topics[table.name], objects[table.name]

@@ -176,6 +176,17 @@ def test_a_recreated_topic_is_unknown_and_not_in_order(written, settings, produc
     assert "another topic than was read" in product["unknown"]["Kafka"]
 
 
+def test_a_store_that_hangs_takes_no_answer_of_kafka_with_it(written, cli):
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        hung = {"BICTL_S3_ENDPOINT_URL": f"http://127.0.0.1:{silent.getsockname()[1]}"}
+        done = cli("--timeout", "20", "status", "--json", env=hung)
+    assert done.exit_code == 3, done.stderr
+    [product] = json.loads(done.stdout)["tables"]
+    assert list(product["unknown"]) == ["the object store"]
+    assert [part["end"] for part in product["partitions"]] == [COUNT]
+    assert "not finished" not in done.stderr
+
+
 def test_watch_looks_again_until_it_is_stopped(written, cli, settings, tmp_path):
     watching = subprocess.Popen(
         [sys.executable, "-m", "bictl", "status", "--watch", "0.5", "-o", "jsonl"],
