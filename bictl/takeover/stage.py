@@ -61,7 +61,7 @@ def take_over(
         write_note(objects, table.prefix, note)
         result = result.with_object(note, bad, different)
     if pending.rows and not stop():
-        whole = _take_rows(sealing, database, table, decision, stop, run)
+        whole = _take_rows(sealing, database, table, decision, stop)
         result = result.with_rows(whole=whole)
     on_progress(_progress(len(pending.objects), len(pending.objects), sealing))
     return result.counted(sealing.batches, sealing.records, interrupted=stop())
@@ -185,7 +185,6 @@ def _take_rows(
     table: Table,
     decision: Decision,
     stop: Stop,
-    run: str,
 ) -> bool:
     """Seals the rows that no batch covers; whether all of them are sealed now."""
     place: dict[str, Any] = {
@@ -194,7 +193,6 @@ def _take_rows(
         "ours": f"{table.prefix}generation=",
     }
     query = database.named("takeover/row_partitions", table=table.bronze)
-    found, ranges = 0, list[Range]()
     for (partition,) in database.rows(query, place):
         covered = _multirange(sealing.coverage.ranges(partition))
         values = {**place, "partition": partition, "covered": covered}
@@ -203,26 +201,28 @@ def _take_rows(
             if stop():
                 return False
             sealing.seal(records)  # what differs from Kafka is a conflict when it is loaded
-            found += len(records)
-            ranges += [
-                Range(partition, island[0].offset, island[-1].offset + 1)
-                for island in islands(records)
-            ]
-    if ranges:
-        write_note(
-            sealing.sealer.objects,
-            table.prefix,
-            Note(
-                object=table.bronze,
-                etag=f"rows-{run}",
-                generation=decision.generation,
-                records=found,
-                ranges=tuple(ranges),
-                run=run,
-            ),
-        )
+    _note_rows(sealing, database, table, place)
     database.execute(assets.sql("takeover/sealed"), {"bronze": table.bronze})
     return True
+
+
+def _note_rows(sealing: Sealing, database: "Database", table: Table, place: dict[str, Any]) -> None:
+    """Notes which offsets the old rows have, all of them: a killed run may have sealed some."""
+    query = database.named("verify/old_rows", bronze=table.bronze)
+    ranges = tuple(
+        Range(partition, first, after)
+        for generation, partition, first, after in database.rows(query, place)
+        if generation == place["generation"]
+    )
+    note = Note(
+        object=table.bronze,
+        etag="rows",
+        generation=place["generation"],
+        records=sum(map(len, ranges)),
+        ranges=ranges,
+    )
+    if ranges:
+        write_note(sealing.sealer.objects, table.prefix, note)
 
 
 def _lists(rows: Iterator[tuple[Any, ...]], most: int) -> Iterator[list[OldRecord]]:

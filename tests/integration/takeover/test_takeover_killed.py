@@ -99,7 +99,8 @@ def test_a_kill_at_the_turning_points_is_healed_by_a_plain_rerun(ugly, start, ta
         (puts[1], "after"),
         (note, "before"),
         (note, "after"),
-        (puts[-2], "after"),  # the last batch, and not its frontier object
+        (puts[-3], "after"),  # the last batch, and not its frontier object
+        (puts[-2], "after"),  # that, and not the note about the rows
         (len(calls) - 1, "before"),
     ):
         check_kill(ugly, start, taking, undisturbed, number, moment)
