@@ -118,7 +118,7 @@ CHECKS: tuple[Definition, ...] = (
         "K10",
         "objects hold what Kafka serves",
         KAFKA_TO_OBJECTS,
-        lambda w: contents.as_served(w.served, w.expired, table=w.table),
+        lambda w: contents.as_served(w.served, w.expired, w.unheld, table=w.table),
         level="deep",
         kind=_LOSS,
         grows="with records, read from Kafka once more",

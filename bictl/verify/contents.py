@@ -39,8 +39,21 @@ def added(parts: Iterable[Contents]) -> Contents:
     )
 
 
-def as_served(found: Contents, expired: "Expired", *, table: "Table") -> Finding:
-    """K10: what Kafka still serves stands in the objects, with the same bytes."""
+def as_served(
+    found: Contents, expired: "Expired", unheld: Ranges = (), *, table: "Table"
+) -> Finding:
+    """K10: what Kafka still serves stands in the objects, with the same bytes; what of it stood in
+    objects that have expired stands at least in bronze or the quarantine, all but `unheld`."""
+    if unheld:
+        return Finding(
+            state=State.FAIL,
+            evaluated=found.compared + total(unheld),
+            missing=of_ranges(unheld),
+            message=f"{in_words(unheld)} ({total(unheld)} records) stand in Kafka, not in bronze,"
+            " and their objects have expired",
+            hint=f"bictl ingest --table {table.name} --fill, then bictl load-bronze"
+            f" --table {table.name} --replay",
+        )
     evaluated = found.compared + total(found.absent)
     if not found.different and not found.absent:
         gone = f"{found.only} records are in the objects and not in Kafka any more"

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ from bictl import wire
 from bictl.errors import RetentionPassed
 from bictl.records import Manifest, Range, Record
 from bictl.verify.contents import Contents, added
-from bictl.verify.ranges import from_offsets
+from bictl.verify.ranges import Ranges, from_offsets, merged
 from bictl.verify.shelf import overlaps
 
 if TYPE_CHECKING:
@@ -18,7 +19,8 @@ if TYPE_CHECKING:
     from bictl.clients.topics import Chunk, TopicReader
     from bictl.settings import Table
     from bictl.verify.cut import Cut, Part
-    from bictl.verify.shelf import Batch, Shelf
+    from bictl.verify.expired import Expired
+    from bictl.verify.shelf import Batch, Place, Shelf
 
 _AT_ONCE = 500  # records a statement
 
@@ -80,6 +82,31 @@ def _side_by_side(
         absent=from_offsets(partition, absent),
         only=only + (line is not None) + sum(1 for _ in lines),
     )
+
+
+def served_of_expired(
+    reader: "TopicReader", cut: "Cut", expired: "Expired"
+) -> "dict[Place, Ranges]":
+    """The offsets that Kafka still serves of what objects held that have expired."""
+    return {
+        (cut.generation, part.partition): merged(
+            item
+            for gone in expired.ranges.get((cut.generation, part.partition), ())
+            for item in _served(reader, cut.topic.name, part, gone)
+        )
+        for part in cut.parts
+    }
+
+
+def _served(reader: "TopicReader", topic: str, part: "Part", wanted: Range) -> Ranges:
+    first, end = max(wanted.first, part.start), min(wanted.next, part.end)
+    if first >= end:
+        return ()
+    found = list[int]()
+    with suppress(RetentionPassed):  # discarded meanwhile
+        for chunk in reader.read(topic, part.partition, first=first, end=end):
+            found += [record.offset for record in chunk.records]
+    return from_offsets(part.partition, found)
 
 
 def _is_same(record: Record, line: wire.Line) -> bool:

@@ -23,6 +23,7 @@ from bictl.verify.expired import Expired, Rules, find_expired
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
+from bictl.verify.ranges import Ranges, merged, subtract
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.relations import columns
 from bictl.verify.replaced import Replaced, claims
@@ -239,6 +240,18 @@ class World:
     def served(self) -> Contents:
         """What Kafka still serves against the objects, record by record."""
         return read_contents.compare_kafka(self._reader, self._objects, self.cut, self.shelf)
+
+    @once
+    def unheld(self) -> Ranges:
+        """What Kafka still serves of expired objects, and neither bronze nor the quarantine has."""
+        if not self.expired.keys:
+            return ()
+        served = read_contents.served_of_expired(self._reader, self.cut, self.expired)
+        return merged(
+            item
+            for place, found in served.items()
+            for item in subtract(found, self.bronze.at(place))
+        )
 
     @once
     def overlapping(self) -> Contents:

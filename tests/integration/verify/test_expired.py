@@ -397,3 +397,19 @@ def test_pruned_rows_of_expired_objects_are_accounted_for(pipeline):
     assert report.complete
     assert "245 of 245 records" in report.headline
     assert f"{removed} pruned" in check(report, "B11").message
+
+
+def test_what_kafka_serves_of_an_expired_object_and_bronze_lacks_is_no_matter_of_the_ledger(
+    expiring,
+):
+    expire(expiring, of(expiring, 0)[0])
+    expiring.execute(
+        "delete from bronze.product_cdc where kafka_partition = 0 and kafka_offset = 3"
+    )
+    expiring.execute(
+        "update bictl.object_ledger set n_records = 9, n_loaded = 9"
+        " where kafka_partition = 0 and first_offset = 0"
+    )
+    found = check(expiring.verify(now=later(), level="deep"), "K10")
+    assert (found.state, found.kind, found.missing.ranges) == ("fail", "loss", (Range(0, 3, 4),))
+    assert "--fill" in found.hint
