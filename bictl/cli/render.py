@@ -68,7 +68,8 @@ class Screen:
         with _writing():
             if view.title:
                 console.print(_text(view.title, "bold"), soft_wrap=True)
-            console.print(_table(view) if _fits(view, console.width) else _blocks(view))
+            fits = _fits(view, console.width)
+            console.print(_table(view, console.width) if fits else _blocks(view))
 
     @property
     def width(self) -> int:
@@ -268,25 +269,38 @@ def _text(sentence: str, style: str = "") -> "Text":
     return Text("\n".join(inert(line) for line in sentence.split("\n")), style=style)
 
 
-def _table(view: View) -> Any:
+def _table(view: View, width: int) -> Any:
     """One line a row, and more where a text is folded between its words."""
     from rich import box
     from rich.table import Table
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     columns = _columns(view)
-    for column in columns:
+    for column, cells in zip(columns, _widths(view, columns, width), strict=True):
         whole = _is_whole(column)
         table.add_column(
             _title(column),
             justify="right" if whole and column.kind != "state" else "left",
             overflow="fold",
             no_wrap=whole,
-            min_width=_least(view, column),
+            width=cells,
         )
     for row in view.rows:
         table.add_row(*(_shown(row.get(column.key), column) for column in columns))
     return table
+
+
+def _widths(view: View, columns: Sequence[Column], width: int) -> list[int]:
+    """How many cells each column has: what it needs to be read, and then what is left, first to
+    those that want little. rich shrinks by proportion, and would cut what cannot be folded."""
+    widths = [_least(view, column) for column in columns]
+    wanted = [_most(view, column) for column in columns]
+    left = width + 1 - sum(widths) - 3 * len(columns)
+    for place in sorted(range(len(columns)), key=lambda place: wanted[place] - widths[place]):
+        more = max(0, min(left, wanted[place] - widths[place]))
+        widths[place] += more
+        left -= more
+    return widths
 
 
 def _blocks(view: View) -> Any:
@@ -327,11 +341,21 @@ def _least(view: View, column: Column) -> int:
     """The width below which a column cannot be read: its longest word, up to READABLE cells."""
     from rich.cells import cell_len
 
-    texts = [_title(column)] + [_shown(row.get(column.key), column).plain for row in view.rows]
     if _is_whole(column):
-        return max(map(cell_len, texts))
-    words = [cell_len(word) for text in texts for word in text.split()]
+        return _most(view, column)
+    words = [cell_len(word) for text in _texts(view, column) for word in text.split()]
     return min(READABLE, max(words, default=1))
+
+
+def _most(view: View, column: Column) -> int:
+    """The width at which nothing of a column is folded."""
+    from rich.cells import cell_len
+
+    return max(map(cell_len, _texts(view, column)))
+
+
+def _texts(view: View, column: Column) -> list[str]:
+    return [_title(column)] + [_shown(row.get(column.key), column).plain for row in view.rows]
 
 
 def _shown(value: Any, column: Column) -> "Text":

@@ -173,8 +173,8 @@ def _list(
 def _used(
     here: Session, columns: Sequence[Column], rows: Sequence[dict[str, Any]]
 ) -> Sequence[Column]:
-    """On a terminal without what says nothing: the table where there is one alone, no failures,
-    and where all ran on this host."""
+    """On a terminal without what says nothing: the table where there is one alone, no failures
+    (they have no room in 80 columns either), and where all ran on this host."""
     if here.screen.format != "table":
         return columns
     away = any(
@@ -184,7 +184,7 @@ def _used(
         replace(item, wide=item.wide and not (away and item.key == "where")) for item in columns
     ]
     idle = set() if len(here.settings.tables) > 1 else {"table", "tables"}
-    if not any(row.get("failed_since") for row in rows):
+    if here.screen.width < 90 or not any(row.get("failed_since") for row in rows):
         idle.add("failed_since")
     return [item for item in kept if item.key not in idle]
 

@@ -317,6 +317,7 @@ def quarantine(
 ) -> Finding:
     """B6: nothing is quarantined whose SQLSTATE nobody acknowledged; `acked` has the words."""
     open_ = [item for item in bronze.rejected if item.sqlstate not in acked]
+    count = sum(item.count for item in open_)
     evaluated = max(bronze.rows, found.expected)
     accepted = _accepted(bronze, acked)
     if not open_:
@@ -327,8 +328,8 @@ def quarantine(
     return Finding(
         state=State.FAIL,
         evaluated=evaluated,
-        extra=of_keys([item.sqlstate for item in open_], sum(item.count for item in open_)),
-        message=f"{sum(item.count for item in open_)} records quarantined: {words}",
+        extra=of_keys([item.sqlstate for item in open_], count),
+        message=f"{count} record{'' if count == 1 else 's'} quarantined: {words}",
         hint=f"bictl quarantine list --table {table.name}",
     )
 

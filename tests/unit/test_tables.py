@@ -37,7 +37,7 @@ VERDICT = View(
 def lines(view: View, width: int) -> list[str]:
     screen = io.StringIO()
     console = Console(file=screen, width=width, highlight=False, markup=False, emoji=False)
-    console.print(_table(view) if _fits(view, width) else _blocks(view))
+    console.print(_table(view, width) if _fits(view, width) else _blocks(view))
     return [line.rstrip() for line in screen.getvalue().splitlines()]
 
 

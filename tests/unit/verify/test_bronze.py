@@ -170,7 +170,7 @@ def test_an_acknowledged_reason_hides_no_other_one():
     )
     assert (found.state, found.extra.keys) == (State.FAIL, ("54001",))
     assert found.message == (
-        "1 records quarantined: 1 × 54001 stack depth; beside them 2 records in by ann"
+        "1 record quarantined: 1 × 54001 stack depth; beside them 2 records in by ann"
     )
     assert found.hint == "bictl quarantine list --table product"
 
