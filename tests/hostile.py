@@ -4,8 +4,8 @@
 exactly.
 """
 
+import base64
 import random
-import string
 from dataclasses import dataclass
 
 
@@ -19,8 +19,8 @@ class Hostile:
 
 
 def text(length: int) -> bytes:
-    """Letters that do not compress well."""
-    return bytes(random.Random(length).choices(string.ascii_letters.encode(), k=length))
+    """Characters that need no escape and do not compress well."""
+    return base64.b64encode(random.Random(length).randbytes(length))[:length]
 
 
 def deep(depth: int, opening: bytes, closing: bytes, inmost: bytes = b"") -> bytes:
