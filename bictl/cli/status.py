@@ -142,9 +142,18 @@ def _complain(here: Session, report: "Report") -> None:
     for item in report.tables:
         for service, why in item.unknown.items():
             said.setdefault((service, why, item.hints.get(service)), []).append(item.table)
-    for (service, why, hint), tables in said.items():
-        whose = "" if len(tables) == len(report.tables) else f"{', '.join(tables)}: "
-        here.screen.error(f"{whose}{service} did not tell: {why}", here.advice(hint))
+    complaints = [
+        (f"{_whose(tables, report)}{service} did not tell: {why}", hint)
+        for (service, why, hint), tables in said.items()
+    ]
+    if here.options.quiet and len(complaints) > 1:  # one pair for whoever reads cron's mail
+        complaints = [("; ".join(words for words, _ in complaints), complaints[0][1])]
+    for words, hint in complaints:
+        here.screen.error(words, here.advice(hint))
+
+
+def _whose(tables: list[str], report: "Report") -> str:
+    return "" if len(tables) == len(report.tables) else f"{', '.join(tables)}: "
 
 
 def _screen(here: Session, item: "TableStatus") -> None:
