@@ -25,9 +25,9 @@ generation UUID (number 0)
 ● objects  found         TIME
 │   product/raw/generation=UUID/partition=00000/
 │   batch=00000000000000000000.jsonl.gz
-│   line 4 of 5, sealed by run UUID
+│   line 4 of 5, sealed by run RUN
 ● ledger   found         TIME
-│   5 records loaded by run UUID
+│   5 records loaded by run RUN
 ● bronze   found         TIME
 │   row 4 of bronze.product_cdc
 ● key      newest
@@ -85,7 +85,7 @@ def loaded(filled, cli) -> str:
 
 def still(picture: str) -> str:
     """Without the times of this run and its ids."""
-    text = UUID.sub("UUID", picture)
+    text = re.sub(r"by run [0-9a-f]{8}\n", "by run RUN\n", UUID.sub("UUID", picture))
     text = re.sub(r"(?<=found         )20(?!24)[^\n]*", "TIME", text)
     text = re.sub(r"by sentence-transformers/\S+", "by MODEL", text)
     text = re.sub(r"source → bronze [^\n]*", "SUMS", text)
