@@ -9,6 +9,7 @@ import json
 import os
 import secrets
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -55,6 +56,8 @@ class Completed:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The controlling process (or the only one) makes the directory of this session's stacks."""
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # what runs in the background inherits it
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line(  # kafka-python's own way to read its files
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
     )

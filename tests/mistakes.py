@@ -345,8 +345,7 @@ def packages_without(directory: Path, *prefixes: str) -> Path:
     for folder in filter(Path.is_dir, map(Path, sys.path)):
         for path in folder.glob("*") if folder.name == "site-packages" else ():
             target = directory / path.name
-            if not path.name.startswith(prefixes) and not target.exists():
+            if not path.name.startswith((*prefixes, "bictl")) and not target.exists():
                 target.symlink_to(path)
-    if not (directory / "bictl").exists():
-        (directory / "bictl").symlink_to(Path(bictl.__file__).parent)
+    (directory / "bictl").symlink_to(Path(bictl.__file__).parent)  # wherever it is installed from
     return directory
