@@ -25,16 +25,21 @@ ASKED = [
     ("kafka", ("ingest",)),
     ("kafka", ("run",)),
     ("s3", ("load-bronze",)),
-    ("s3", ("ack",)),
     ("postgres", ("run",)),
-    ("postgres", ("load-bronze",)),
-    ("postgres", ("transform",)),
-    ("postgres", ("embed",)),
     ("postgres", ("search", "pump")),
-    ("postgres", ("migrate",)),
-    ("postgres", ("prune", "--before", "1d", "--yes")),
-    ("postgres", ("quarantine", "list")),
-    ("postgres", ("runs", "list")),
+    *(
+        pytest.param(service, words, marks=pytest.mark.sweep)
+        for service, words in (
+            ("s3", ("ack",)),
+            ("postgres", ("load-bronze",)),
+            ("postgres", ("transform",)),
+            ("postgres", ("embed",)),
+            ("postgres", ("migrate",)),
+            ("postgres", ("prune", "--before", "1d", "--yes")),
+            ("postgres", ("quarantine", "list")),
+            ("postgres", ("runs", "list")),
+        )
+    ),
 ]
 
 
