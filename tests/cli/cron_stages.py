@@ -7,7 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bictl import assets
@@ -130,14 +130,18 @@ def is_alive(pid: int) -> bool:
 
 @contextmanager
 def frozen(pids: list[int]) -> Iterator[None]:
-    """The processes stand still inside the block."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    """The processes stand still inside the block; one that ended meanwhile needs nothing."""
+    _send(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        _send(pids, signal.SIGCONT)
+
+
+def _send(pids: list[int], number: signal.Signals) -> None:
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
 
 
 def with_children(pid: int) -> list[int]:

@@ -8,7 +8,7 @@ def test_a_stack_that_was_never_started_is_not_running(cli_plain):
     assert done.exit_code == 4
     found = json.loads(done.stdout)
     assert (found["schema"], found["running"], found["services"]) == ("bictl.stack/1", False, [])
-    assert "`bictl stack up` starts it" in done.stderr
+    assert done.stderr == "error: the stack was never started here\nhint: bictl stack up\n"
 
 
 def test_ending_nothing_is_said_and_is_no_error(cli_plain):
