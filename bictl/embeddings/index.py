@@ -4,6 +4,7 @@ import re
 from typing import TYPE_CHECKING
 
 from bictl import assets
+from bictl.clients.relations import quoted
 from bictl.errors import StageFailed
 from bictl.settings.values import PRODUCT
 
@@ -80,8 +81,8 @@ class VectorIndex:
         """The statements of the file that psql runs, with this table's names."""
         text = re.sub(r"--.*", "", assets.sql("search/create_hnsw_index"))
         bare = PRODUCT.embeddings.split(".")[1]
-        text = text.replace(f"{bare}_hnsw", self._layout.quoted(self._layout.index))
-        text = text.replace(PRODUCT.embeddings, self._layout.quoted(self._layout.table.embeddings))
+        text = text.replace(f"{bare}_hnsw", quoted(self._layout.index))
+        text = text.replace(PRODUCT.embeddings, quoted(self._layout.table.embeddings))
         return [statement.strip() for statement in text.split(";") if statement.strip()]
 
     def _drop_invalid(self) -> None:
@@ -95,7 +96,7 @@ class VectorIndex:
     def _found(self) -> list[tuple[str, bool, bool]]:
         found = self._database.rows(
             assets.sql("embeddings/index_state"),
-            {"table": self._layout.quoted(self._layout.table.embeddings)},
+            {"table": quoted(self._layout.table.embeddings)},
         )
         return [(name, is_valid, is_in_progress) for name, is_valid, is_in_progress in found]
 

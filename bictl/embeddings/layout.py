@@ -68,11 +68,6 @@ class Layout:
         names = self.names
         return [self.table.id, str(names["label"]), str(names["code"]), *_OURS]
 
-    @staticmethod
-    def quoted(name: str) -> str:
-        """A plain name for to_regclass() and psql's file, its capitals kept."""
-        return ".".join(f'"{part}"' for part in name.split("."))
-
     @property
     def _bare(self) -> str:
         """Short enough that Postgres's 63 bytes hold an ending too."""

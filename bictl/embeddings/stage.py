@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bictl import assets
+from bictl.clients.relations import quoted
 from bictl.embeddings.index import VectorIndex
 from bictl.embeddings.layout import TEXT_RULE, Layout
 from bictl.errors import NotFound, StageFailed
@@ -199,7 +200,7 @@ def _progress(done: int, total: int) -> Progress:
 
 
 def _require_staging(database: "Database", layout: Layout) -> None:
-    if database.value("select to_regclass(%s)", [layout.quoted(layout.staging)]) is None:
+    if database.value("select to_regclass(%s)", [quoted(layout.staging)]) is None:
         raise NotFound("view", layout.staging, hint=f"bictl transform --table {layout.table.name}")
 
 
@@ -224,7 +225,7 @@ def _prepare_table(database: "Database", layout: Layout, dimension: int) -> None
 
 def _columns(database: "Database", layout: Layout) -> tuple[int | None, list[str]]:
     """The length of the stored vectors, and the columns that are not there yet."""
-    columns = {"table": layout.quoted(layout.table.embeddings), "columns": layout.columns}
+    columns = {"table": quoted(layout.table.embeddings), "columns": layout.columns}
     dimension, missing = database.rows(assets.sql("embeddings/columns"), columns)[0]
     return dimension, missing
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
+from bictl.clients.relations import quoted
 from bictl.errors import NotFound, StageFailed
 from bictl.search.asked import LIMIT, MODES, Asked, check
 from bictl.search.grammar import Condition, parse
@@ -114,7 +115,7 @@ class _Place:
     def __init__(self, database: "Database", table: "Table", staging_schema: str) -> None:
         self.database, self.table = database, table
         self.staging = f"{staging_schema}.{table.staging}"
-        names = {"staging": _quoted(self.staging), "table": _quoted(table.embeddings)}
+        names = {"staging": quoted(self.staging), "table": quoted(table.embeddings)}
         found = database.rows(assets.sql("search/columns"), names)
         self.types = {name: kind for is_staging, name, kind in found if is_staging}
         self._stored = {name for is_staging, name, _ in found if not is_staging}
@@ -232,7 +233,3 @@ class _Ask:
                 here[: self._asked.limit], start=1
             )
         ]
-
-
-def _quoted(name: str) -> str:
-    return ".".join(f'"{part}"' for part in name.split("."))

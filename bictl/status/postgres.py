@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
+from bictl.clients.relations import quoted
 from bictl.errors import StageFailed, TimedOut
 from bictl.ops import ledger
 from bictl.ops.ledger import Last
@@ -39,7 +40,7 @@ def read_rows(database: "Database", impatient: "Database", table: "Table", *, st
     connection that gives a statement no more than BUDGET: rows are counted there."""
     stages = [stage for stage in STAGES if stage != "embed" or table.embed]
     is_there = {
-        name: bool(database.value("select to_regclass(%s)::text", [_quoted(name)]))
+        name: bool(database.value("select to_regclass(%s)::text", [quoted(name)]))
         for name in (table.bronze, staging, table.embeddings, "bictl.object_ledger", "bictl.run")
     }
     loaded = _loaded(database, table) if is_there["bictl.object_ledger"] else {}
@@ -106,7 +107,7 @@ def _table(database: "Database", impatient: "Database", name: str, relation: str
     found = count(impatient, relation)
     if found is not None:
         return Layer(name=name, rows=found)
-    estimate = database.value(assets.sql("status/estimated"), [_quoted(relation)])
+    estimate = database.value(assets.sql("status/estimated"), [quoted(relation)])
     return Layer(name=name, rows=estimate, how="statistics")
 
 
@@ -148,8 +149,3 @@ def _verdicts(database: "Database", table: "Table") -> list[Verdict]:
             partial=bool(row["partial"]),
         )
     return list(found.values())
-
-
-def _quoted(relation: str) -> str:
-    """`schema.table` as to_regclass reads it without folding its case."""
-    return ".".join(f'"{part}"' for part in relation.split("."))

@@ -9,12 +9,12 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from bictl.clients.relations import Missing
 from bictl.errors import BictlError
 from bictl.trace.event import Event, is_closed, newest
 from bictl.trace.evidence import unread
 from bictl.trace.key import Key
 from bictl.trace.layers import KEY, STAGING, VECTORS
-from bictl.trace.relation import NotMade
 from bictl.trace.report import Layer, Place, State
 from bictl.trace.warehouse import Staged, Standing, Vector
 
@@ -130,7 +130,7 @@ def _staging(below: Below) -> Layer:
 
 def _unreadable(below: Below, error: BictlError) -> Layer:
     """Staging gave no answer; where it is not made yet, that is one."""
-    if not isinstance(error, NotMade):
+    if not isinstance(error, Missing):
         return unread(STAGING, error)
     return replace(_not_staged(below), said=(error.message,))
 
@@ -199,7 +199,7 @@ def _vectors(below: Below, staging: Layer) -> Layer:
     vector = standing.vector
     if isinstance(vector, Vector):
         return _judged(below, standing, vector)
-    if isinstance(vector, BictlError) and not isinstance(vector, NotMade):
+    if isinstance(vector, BictlError) and not isinstance(vector, Missing):
         return unread(VECTORS, vector)
     return _no_vector(below, standing, staging)
 

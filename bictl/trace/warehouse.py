@@ -8,11 +8,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bictl import assets
+from bictl.clients.relations import columns, require
 from bictl.errors import BictlError, StageFailed
 from bictl.trace.event import Event, Position, event_of
-from bictl.trace.key import Key, key_of
-from bictl.trace.payload import decoded, moment
-from bictl.trace.relation import columns, require
+from bictl.trace.key import Key
+from bictl.trace.payload import moment
 from bictl.trace.report import Place
 
 if TYPE_CHECKING:
@@ -235,7 +235,7 @@ class Warehouse:
         return number, Position(commit_lsn=commit_lsn, lsn=lsn)
 
     def _staged(self, key: Key) -> Staged | None:
-        """The row that staging shows of the key; NotMade where there is no such view."""
+        """The row that staging shows of the key; Missing where there is no such view."""
         from bictl.embeddings.layout import TEXT_RULE
 
         table = self._table
@@ -265,7 +265,7 @@ class Warehouse:
         return [pairs[name] for name in key.columns]
 
     def _vector(self, identity: Any, digest: bytes | None) -> Vector | None:
-        """The vector of the row with that identity; NotMade where nothing was ever embedded."""
+        """The vector of the row with that identity; Missing where nothing was ever embedded."""
         table = self._table
         require(self.database, table.embeddings, (table.id, *_VECTOR_COLUMNS))
         query = self.database.named("trace/vector", id=table.id, table=table.embeddings)
@@ -295,12 +295,6 @@ def kept_bytes(row: Mapping[str, Any]) -> tuple[bytes | None, bytes | None]:
     if "raw_key" in row:
         return _bytes(row["raw_key"]), _bytes(row["raw_value"])
     return _encoded(row["key"]), _encoded(row["payload"])
-
-
-def key_in(row: Mapping[str, Any], table: "Table") -> Key | None:
-    """The key of a row of bronze, or of the quarantine."""
-    key, value = kept_bytes(row)
-    return key_of(decoded(key), None if key is not None else decoded(value), table.key)
 
 
 def _event(row: Mapping[str, Any]) -> Event:

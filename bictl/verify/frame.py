@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
 from typing import TYPE_CHECKING
 
+from bictl.clients.relations import Missing
 from bictl.errors import BictlError, LossError, Unreachable
-from bictl.verify.relations import Missing
 from bictl.verify.report import Boundary, Check, Finding, Kind, State, Tally, worst
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
+from bictl.clients.relations import columns, quoted
 from bictl.errors import SchemaMismatch
 from bictl.records import Range
 from bictl.verify.bronze import Bronze, Origin, Rejected
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Packed, subtract
-from bictl.verify.relations import columns, quoted
 from bictl.verify.shelf import Place
 
 if TYPE_CHECKING:

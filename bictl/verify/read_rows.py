@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
+from bictl.clients.relations import columns, quoted, require
 from bictl.errors import StageFailed
-from bictl.verify.relations import columns, quoted, require
 from bictl.verify.report import NOTHING, Sample, of_keys
 from bictl.verify.staging import Keys, Shape, Values, pair_columns
 from bictl.verify.vectors import Coverage, Index, Vectors

@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
+from bictl.clients.relations import columns
 from bictl.errors import AccessDenied, BictlError, SchemaMismatch, StageFailed
 from bictl.records import Topic, parse_batch_key
 from bictl.verify import cut as cutting
@@ -25,7 +26,6 @@ from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Ranges, merged, subtract
 from bictl.verify.read_replaced import read_replaced
-from bictl.verify.relations import columns
 from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.staging import Keys, Shape, Values

@@ -18,7 +18,9 @@ def columns(database: "Database", relation: str) -> dict[str, str]:
     return dict(database.rows(assets.sql("verify/columns"), {"table": quoted(relation)}))
 
 
-def require(database: "Database", relation: str, names: tuple[str, ...], *, hint: str) -> None:
+def require(
+    database: "Database", relation: str, names: tuple[str, ...], *, hint: str | None = None
+) -> None:
     """Raises Missing unless the relation has these columns."""
     there = columns(database, relation)
     if not there:
