@@ -8,8 +8,9 @@ from typing import Protocol
 _UUID = 36  # characters of an id
 
 
-class Record(Protocol):
-    """One Kafka record, as a consumer delivers it; a tombstone's value is None."""
+class BareRecord(Protocol):
+    """A record without its headers: one of Kafka's, a line of a batch, or one that scripts wrote
+    down; a tombstone's value is None."""
 
     @property
     def offset(self) -> int:
@@ -30,6 +31,10 @@ class Record(Protocol):
     def value(self) -> bytes | None:
         """The value's bytes; None is a tombstone."""
         ...
+
+
+class Record(BareRecord, Protocol):
+    """One Kafka record, as a consumer delivers it."""
 
     @property
     def headers(self) -> Sequence[tuple[str, bytes | None]]:

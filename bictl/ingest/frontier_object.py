@@ -12,10 +12,10 @@ import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from bictl.errors import NotFound
-from bictl.records import Manifest, state_prefix
+from bictl.records import BareRecord, Manifest, state_prefix
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectStore
@@ -23,30 +23,6 @@ if TYPE_CHECKING:
 FORMAT = "bictl.frontier/1"
 _THREADS = 16  # GETs at once
 _DIGEST = re.compile(r"[0-9a-f]{64}")
-
-
-class Held(Protocol):
-    """What an anchor is made of: a record of Kafka, or a line of a batch."""
-
-    @property
-    def offset(self) -> int:
-        """Its place in the partition."""
-        ...
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The value's bytes; None is a tombstone."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -57,7 +33,7 @@ class Anchor:
     digest: str
 
     @classmethod
-    def of(cls, record: Held) -> "Anchor":
+    def of(cls, record: BareRecord) -> "Anchor":
         """The anchor that a record is; timestamp, key and value are told apart by their sizes."""
         key, value = record.key, record.value
         sizes = [-1 if part is None else len(part) for part in (key, value)]

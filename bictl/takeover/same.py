@@ -6,7 +6,9 @@ character is written may differ; what they say may not.
 
 import json
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
+
+from bictl.records import BareRecord
 
 
 def _number(text: str) -> tuple[Decimal]:
@@ -22,26 +24,7 @@ def _constant(text: str) -> tuple[str]:
 _DECODER = json.JSONDecoder(parse_int=_number, parse_float=_number, parse_constant=_constant)
 
 
-class Stated(Protocol):
-    """What two sides say of one record."""
-
-    @property
-    def timestamp(self) -> int:
-        """Milliseconds."""
-        ...
-
-    @property
-    def key(self) -> bytes | None:
-        """The key's bytes."""
-        ...
-
-    @property
-    def value(self) -> bytes | None:
-        """The value's bytes; None is a tombstone."""
-        ...
-
-
-def is_same_record(left: Stated, right: Stated) -> bool:
+def is_same_record(left: BareRecord, right: BareRecord) -> bool:
     """Whether timestamp, key and value are the same."""
     return (
         left.timestamp == right.timestamp
