@@ -1,4 +1,4 @@
-"""Source → Kafka: what each connector does, whether it is well, and how far it has come.
+"""What each connector does, whether it is well, and how far it has come.
 
 A connector that says RUNNING proves little: its task may have failed, it may have none, and a
 worker whose Kafka is gone goes on saying RUNNING from memory. Health is judged from all of it.
