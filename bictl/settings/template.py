@@ -19,7 +19,7 @@ _HEAD = """\
 _TAIL = """
 # Another source table is another section; only its topic has to be named.
 # [tables.category]
-# topic = "cord.ConcordDb.dbo.Category"
+# topic = "cord-category.ConcordDb.dbo.Category"
 
 # A profile lays the same sections over the ones above: bictl --profile staging …
 # [profiles.staging.kafka]
