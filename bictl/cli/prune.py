@@ -1,12 +1,12 @@
 """bictl prune: bronze without what newer records have replaced."""
 
 import re
-import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bictl.cli.app import single
+from bictl.cli.confirm import Yes, agreed, need_person
 from bictl.cli.moments import moment
 from bictl.cli.options import LockWait, Table, Topic
 from bictl.cli.render import size
@@ -43,7 +43,7 @@ def prune(
         typer.Option(metavar="P:OFFSET", help="Records of a partition below an offset."),
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Count, remove nothing.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Yes = False,
     lock_wait: LockWait = 0.0,
 ) -> None:
     """Remove from bronze the rows that a newer record of their key has replaced.
@@ -62,13 +62,13 @@ def prune(
     """
     wish = _wish(before, below)
     yes = yes and not dry_run
-    if not (dry_run or yes):
-        _need_person()
+    hint = "look first with --dry-run, then say --yes"
+    need_person("prune removes rows", yes=dry_run or yes, hint=hint)
     with session(context) as here:
         chosen = here.tables(table, topic) if before else [here.one_table(table, topic)]
         for item in chosen:
             result = _prune(here, item, wish, dry_run=not yes, lock_wait=lock_wait)
-            if not yes and not dry_run and _agreed(result):
+            if not yes and not dry_run and _is_wanted(here, result):
                 result = _prune(here, item, wish, dry_run=False, lock_wait=lock_wait)
             _show(here, result)
 
@@ -103,18 +103,10 @@ def _offset(text: str) -> tuple[int, int]:
     return int(found[1]), int(found[2])
 
 
-def _need_person() -> None:
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise UsageError(
-            "prune removes rows and there is nobody to ask",
-            hint="look first with --dry-run, then say --yes",
-        )
-
-
-def _agreed(result: "PruneResult") -> bool:
+def _is_wanted(here: Session, result: "PruneResult") -> bool:
     """Whether there is something to remove and the person wants it removed."""
     question = f"{result.summary}. Remove them from {result.bronze}?"
-    return result.removed > 0 and typer.confirm(question, default=False, err=True)
+    return result.removed > 0 and agreed(here, question)
 
 
 def _show(here: Session, result: "PruneResult") -> None:

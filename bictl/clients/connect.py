@@ -1,4 +1,6 @@
-"""A Kafka Connect worker, read only; no answer leaves this file with a secret in it.
+"""A Kafka Connect worker: what it says, and the changes it makes on request.
+
+No answer leaves this file with a secret in it.
 
 https://kafka.apache.org/documentation/#connect_rest
 """
@@ -61,7 +63,11 @@ class ConnectWorker:
 
     `timeout` (seconds) bounds each wait for the worker. Every call raises Unreachable when nothing
     answers or the worker is starting, TimedOut when the answer takes too long, AccessDenied on 401
-    and 403, StageFailed for an error of the worker's own, ConfigError for a url that is not its.
+    and 403, Refused for an error of the worker's own, ConfigError for a url that is not its. What
+    is about one connector raises NotFound with those that exist.
+
+    A change returns as soon as the worker took it: its effect is seen later, and a TimedOut does
+    not say that it was not made. Its caller reads back.
     """
 
     def __init__(self, connect: Connect, *, timeout: float = 30.0) -> None:
@@ -98,7 +104,7 @@ class ConnectWorker:
 
         Between its creation and its first report it counts as UNASSIGNED.
         """
-        path = f"/connectors/{quote(name, safe='')}"
+        path = _path(name)
         info = self._about(name, path)
         try:
             status = self._about(name, f"{path}/status")
@@ -111,17 +117,42 @@ class ConnectWorker:
 
         The worker reads them from Kafka: while that is down, the call ends in TimedOut.
         """
-        found = self._about(name, f"/connectors/{quote(name, safe='')}/offsets")
+        found = self._about(name, f"{_path(name)}/offsets")
         return tuple(Offset(item["partition"], item["offset"] or {}) for item in found["offsets"])
 
     def topics(self, name: str) -> tuple[str, ...]:
         """The topics that the connector has written since it was created or reset."""
-        found = self._about(name, f"/connectors/{quote(name, safe='')}/topics")
+        found = self._about(name, f"{_path(name)}/topics")
         return tuple(sorted(found[name]["topics"]))
 
-    def _about(self, name: str, path: str) -> Any:
+    def pause(self, name: str) -> None:
+        """Its tasks stay and do nothing; a failed one stays failed."""
+        self._about(name, f"{_path(name)}/pause", "PUT")
+
+    def resume(self, name: str) -> None:
+        """Ends a pause or a stop; restarts no failed task."""
+        self._about(name, f"{_path(name)}/resume", "PUT")
+
+    def stop(self, name: str) -> None:
+        """Its tasks end, and with them their traces; needs Kafka Connect 3.5."""
+        self._about(name, f"{_path(name)}/stop", "PUT")
+
+    def restart(self, name: str, *, only_failed: bool) -> None:
+        """The connector and its tasks; with `only_failed` those of them that have failed."""
+        choice = f"includeTasks=true&onlyFailed={str(only_failed).lower()}"
+        self._about(name, f"{_path(name)}/restart?{choice}", "POST")
+
+    def delete(self, name: str) -> None:
+        """Its offsets stay in the worker's Kafka: one of the same name goes on from there."""
+        self._about(name, _path(name), "DELETE")
+
+    def reset_offsets(self, name: str) -> None:
+        """Forgets how far it was; it has to be stopped. Needs Kafka Connect 3.6."""
+        self._about(name, f"{_path(name)}/offsets", "DELETE")
+
+    def _about(self, name: str, path: str, method: str = "GET") -> Any:
         try:
-            return self._rest.get(path)
+            return self._rest.send(method, path)
         except NotFound as error:
             if error.kind != "path":
                 raise
@@ -129,6 +160,10 @@ class ConnectWorker:
             if name in names:
                 raise
             raise NotFound("connector", name, existing=names, where=f"on {self.address}") from error
+
+
+def _path(name: str) -> str:
+    return f"/connectors/{quote(name, safe='')}"
 
 
 def _connector(name: str, status: Mapping[str, Any], info: Mapping[str, Any]) -> Connector:

@@ -1,4 +1,4 @@
-"""One GET of a REST service that answers in JSON, over the standard library's HTTP client.
+"""Requests to a REST service that answers in JSON, over the standard library's HTTP client.
 
 Follows no redirect and uses no proxy, so that credentials go to the configured host alone.
 """
@@ -32,6 +32,14 @@ _REBALANCE = 0.5  # seconds between two tries while the workers share out their 
 _PORT_HINT = "[connect] url names the worker's REST port, 8083 by default"
 
 
+class Refused(StageFailed):
+    """The worker answered with an error of its own: its HTTP `status` and what it `said`."""
+
+    def __init__(self, message: str, *, hint: str, status: int, said: str) -> None:
+        super().__init__(message, hint=hint)
+        self.status, self.said = status, said
+
+
 class _Answer(NamedTuple):
     status: int
     kind: str  # the content type
@@ -41,9 +49,10 @@ class _Answer(NamedTuple):
 class Rest:
     """The worker's address, its credentials, and how its failures are called here.
 
-    `timeout` (seconds) bounds each wait for the worker. `get` raises Unreachable when nothing
-    answers, TimedOut when the answer takes too long, AccessDenied on 401 and 403, NotFound("path")
-    on the service's own 404, ConfigError when it is another service, StageFailed for the rest.
+    `timeout` (seconds) bounds each wait for the worker. `get` and `send` raise Unreachable when
+    nothing answers, TimedOut when the answer takes too long, AccessDenied on 401 and 403,
+    NotFound("path") on the service's own 404, ConfigError when it is another service, Refused for
+    what else the worker says no to. A change whose answer did not come may have been made.
     """
 
     def __init__(self, connect: Connect, *, timeout: float) -> None:
@@ -60,9 +69,16 @@ class Rest:
 
     def get(self, path: str) -> Any:
         """The JSON behind a path; a 409 (the workers are sharing out tasks) is tried again."""
+        return self.send("GET", path)
+
+    def send(self, method: str, path: str, body: object = None) -> Any:
+        """The worker's JSON to a request with this one, or None where it answers without any.
+
+        With a 409 nothing was done yet, so it is tried again; nothing else ever is.
+        """
         deadline = time.monotonic() + self._timeout
         while True:
-            answer = self._ask(path)
+            answer = self._ask(method, path, body)
             if answer.status != 409:
                 return self._read(path, answer)
             if time.monotonic() + _REBALANCE > deadline:
@@ -77,18 +93,21 @@ class Rest:
         """Raises ConfigError: something answered, and it is not Kafka Connect."""
         raise ConfigError(f"{self.address} is not a Kafka Connect worker: {what}", hint=_PORT_HINT)
 
-    def _ask(self, path: str) -> _Answer:
+    def _ask(self, method: str, path: str, body: object) -> _Answer:
         try:
             with awaiting(f"Kafka Connect at {self.address}"):
-                return patiently(lambda: self._get(path), self._suspect)
+                return patiently(lambda: self._exchange(method, path, body), self._suspect)
         except (OSError, http.client.HTTPException) as error:
             raise self._failure(error) from error
 
-    def _get(self, path: str) -> _Answer:
+    def _exchange(self, method: str, path: str, body: object) -> _Answer:
         connection = self._connection()
+        headers, content = self._headers(), None
+        if body is not None:
+            headers["Content-Type"], content = "application/json", json.dumps(body).encode()
         try:
             connection.request(
-                "GET", f"{self._url.path.rstrip('/')}{path}", headers=self._headers()
+                method, f"{self._url.path.rstrip('/')}{path}", body=content, headers=headers
             )
             answer = connection.getresponse()
             kind = answer.headers.get_content_type()
@@ -150,11 +169,13 @@ class Rest:
                 f"the worker at {self.address} is starting: it does not know its own paths yet",
                 hint="try again in a few seconds; if it stays so, another service answers there",
             )
+        if answer.status < 300 and not answer.body:
+            return None
         try:
             found = json.loads(answer.body)
         except ValueError:
             self.other_service(f"{answer.status} with {answer.kind} instead of JSON")
-        if answer.status == 200:
+        if answer.status < 300:
             return found
         self._refuse(path, answer.status, found)
 
@@ -164,9 +185,11 @@ class Rest:
             raise NotFound("path", path, where=f"on {self.address}", hint=message)
         if "timed out" in message.lower():
             raise TimedOut(f"Kafka Connect at {self.address}: {message}", hint="try again")
-        raise StageFailed(
+        raise Refused(
             f"Kafka Connect at {self.address} answered {status} to {path}: {message}",
             hint="the worker's log says more",
+            status=status,
+            said=message,
         )
 
 

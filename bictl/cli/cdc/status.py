@@ -1,19 +1,16 @@
-"""bictl cdc: the source's connector."""
+"""bictl cdc status: is the source captured, and how far."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bictl.cli.app import Command, group
+from bictl.cli.cdc.worker import worker
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.errors import ConfigError
 
 if TYPE_CHECKING:
     from bictl.cdc import ConnectorStatus, Position
-
-app = group("The source's connector: what it does and how far it is.")
 
 COLUMNS = (
     Column("connector"),
@@ -32,18 +29,8 @@ COLUMNS = (
     Column("topics", wide=True),
     Column("hint", wide=True),
 )
-NOT_CONFIGURED = """add the worker to the configuration:
-[connect]
-url = "http://localhost:8083"
-"""
 
 
-@app.callback()
-def cdc() -> None:
-    """The source's connector: what it does and how far it is."""
-
-
-@app.command(cls=Command)
 def status(
     context: typer.Context,
     name: Annotated[
@@ -66,9 +53,7 @@ def status(
     from bictl import cdc as stage
 
     with session(context) as here:
-        if not here.settings.connect.url:
-            raise ConfigError("[connect] url is not configured", hint=NOT_CONFIGURED.rstrip())
-        found = stage.status(here.clients.connect(), name=name)
+        found = stage.status(worker(here), name=name)
         _say(here, found)
         code = stage.exit_code(found)
     if code:

@@ -1,0 +1,87 @@
+"""What a connector's states come to.
+
+A connector that says RUNNING proves little: its task may have failed, it may have none, and a
+worker whose Kafka is gone goes on saying RUNNING from memory. Health is judged from all of it.
+"""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from bictl.clients.connect import Connector
+
+Health = Literal["ok", "warn", "fail", "unknown"]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """A health, why it is not ok, and what to do about it."""
+
+    health: Health
+    reason: str
+    hint: str | None = None
+
+
+def judge(connector: "Connector", *, answers: bool, address: str) -> Verdict:
+    """What a connector's states come to; `answers` is false when its offsets could not be read."""
+    url = f"{address}/connectors/{quote(connector.name, safe='')}"
+    return (
+        _failed(connector, url)
+        or _at_rest(connector, url)
+        or _unsettled(connector)
+        or _running(connector, url, answers=answers)
+    )
+
+
+def _failed(connector: "Connector", url: str) -> Verdict | None:
+    failed = [task for task in connector.tasks if task.state == "FAILED"]
+    if failed:
+        count = f"{len(failed)} of {len(connector.tasks)} tasks FAILED"
+        return Verdict("fail", f"{count}: {root_cause(failed[0].trace)}", _restart(url))
+    if connector.state == "FAILED":
+        reason = f"the connector FAILED: {root_cause(connector.trace)}"
+        return Verdict("fail", reason, _restart(url))
+    return None
+
+
+def _at_rest(connector: "Connector", url: str) -> Verdict | None:
+    """Paused or stopped; an unknown kind is what a worker shows for a moment after a deletion."""
+    if connector.kind == "unknown":
+        return Verdict("unknown", "the worker no longer knows its type: it was just deleted")
+    for state in ("STOPPED", "PAUSED"):
+        if state in _states(connector):
+            hint = f"to go on: curl -X PUT '{url}/resume'"
+            return Verdict("warn", f"{state} by a person: changes are not captured", hint)
+    return None
+
+
+def _unsettled(connector: "Connector") -> Verdict | None:
+    others = sorted(_states(connector) - {"RUNNING"})
+    if not others:
+        return None
+    reason = f"{', '.join(others)}: no worker runs it at the moment"
+    return Verdict("unknown", reason, "look again in a few seconds")
+
+
+def _running(connector: "Connector", url: str, *, answers: bool) -> Verdict:
+    if not connector.tasks:
+        return Verdict("fail", "RUNNING without a task: nothing is captured", _restart(url))
+    if not answers:
+        reason = "the worker says RUNNING but gives no offsets: its Kafka may be down"
+        return Verdict("unknown", reason, "bictl doctor")
+    return Verdict("ok", "")
+
+
+def _states(connector: "Connector") -> set[str]:
+    return {connector.state, *(task.state for task in connector.tasks)}
+
+
+def _restart(url: str) -> str:
+    return f"remove the cause, then: curl -X POST '{url}/restart?includeTasks=true&onlyFailed=true'"
+
+
+def root_cause(trace: str) -> str:
+    """The message of the last "Caused by" of a Java trace, or its first line."""
+    causes = [line for line in trace.split("\n") if line.startswith("Caused by: ")]
+    return (causes[-1].removeprefix("Caused by: ") if causes else trace.partition("\n")[0]).strip()

@@ -1,0 +1,14 @@
+"""bictl cdc: the source's connector; a file a command."""
+
+from bictl.cli.app import Command, group
+from bictl.cli.cdc.status import status
+
+app = group("The source's connector: what it does and how far it is.")
+
+
+@app.callback()
+def cdc() -> None:
+    """The source's connector: what it does and how far it is."""
+
+
+app.command(cls=Command)(status)

@@ -1,0 +1,39 @@
+"""What the commands about the worker share: the worker, the connector that is meant, the wait."""
+
+import time
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from bictl.cli.session import Session
+from bictl.errors import ConfigError
+
+if TYPE_CHECKING:
+    from bictl.cdc import Patience
+    from bictl.clients.connect import ConnectWorker
+
+WAIT = 60.0  # seconds for an effect to be seen, unless --timeout says otherwise
+NOT_CONFIGURED = """add the worker to the configuration:
+[connect]
+url = "http://localhost:8083"
+"""
+
+Name = Annotated[
+    str | None,
+    typer.Argument(metavar="[CONNECTOR]", help="The connector; else the configured one."),
+]
+
+
+def worker(here: Session) -> "ConnectWorker":
+    """The configured worker; ConfigError without one."""
+    if not here.settings.connect.url:
+        raise ConfigError("[connect] url is not configured", hint=NOT_CONFIGURED.rstrip())
+    return here.clients.connect()
+
+
+def patience(here: Session) -> "Patience":
+    """How long this run waits for an effect."""
+    from bictl.cdc import Patience
+
+    seconds = here.options.timeout or WAIT
+    return Patience(until=time.monotonic() + seconds, stop=here.stop)
