@@ -1,13 +1,14 @@
-"""Running the command itself, without any service."""
+"""Running the command itself: without any service, in processes of its own, after some events."""
 
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from cron_stages import COUNT, Bictl
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,19 @@ def cli_plain(tmp_path: Path, plain_environment: dict[str, str]) -> Callable[...
         return Completed(done.stdout, done.stderr, done.returncode)
 
     return run
+
+
+@pytest.fixture
+def bictl(settings, tmp_path: Path) -> Iterator[Bictl]:
+    """`bictl.start("run")`: the program beside the test, ended at the latest with it."""
+    started = Bictl(settings, tmp_path)
+    yield started
+    started.end()
+
+
+@pytest.fixture
+def produced(settings, produce, fixture_records) -> str:
+    """The fixture's last COUNT events in the test's own topic: updates, deletes, re-inserts."""
+    topic = settings.table("product").topic
+    produce(topic, [(*record, 0) for record in fixture_records("product_schema")[-COUNT:]])
+    return topic

@@ -4,9 +4,7 @@ import time
 
 import pytest
 from cron_stages import (
-    COUNT,
     GATES,
-    Bictl,
     closed_gate,
     dbt_of,
     frozen,
@@ -44,16 +42,7 @@ ASKED = [
 
 
 @pytest.fixture
-def bictl(settings, tmp_path):
-    started = Bictl(settings, tmp_path)
-    yield started
-    started.end()
-
-
-@pytest.fixture
-def arrived(settings, produce, fixture_records, cli):
-    records = [(*record, 0) for record in fixture_records("product_schema")[-COUNT:]]
-    produce(settings.table("product").topic, records)
+def arrived(produced, cli):
     assert cli("run").exit_code == 0
 
 

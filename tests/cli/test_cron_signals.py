@@ -8,7 +8,6 @@ import pytest
 from cron_stages import (
     COUNT,
     GATES,
-    Bictl,
     closed_gate,
     dbt_of,
     is_alive,
@@ -21,20 +20,6 @@ from cron_stages import (
 CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 STOPPING = "stopping: the batch at work is finished first; once more stops now\n"
 SMALL_BATCHES = {"BICTL_INGEST_BATCH_RECORDS": "1"}
-
-
-@pytest.fixture
-def bictl(settings, tmp_path):
-    started = Bictl(settings, tmp_path)
-    yield started
-    started.end()
-
-
-@pytest.fixture
-def produced(settings, produce, fixture_records):
-    """The fixture's last events in the test's topic."""
-    records = [(*record, 0) for record in fixture_records("product_schema")[-COUNT:]]
-    produce(settings.table("product").topic, records)
 
 
 def is_complete(cli, clients) -> bool:

@@ -9,26 +9,13 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cron_stages import COUNT, Bictl
+from cron_stages import COUNT
 
 from bictl.ops.locks import stage_lock, topic_lock
 
 EIGHT = 8
 HELD = re.compile(r"error: another run holds the lock of .*: pid \d+ on \S+ \(.* old\)")
 WITHOUT_LOCKS = (str(Path(__file__).with_name("without_locks.py")),)
-
-
-@pytest.fixture
-def bictl(settings, tmp_path):
-    started = Bictl(settings, tmp_path)
-    yield started
-    started.end()
-
-
-@pytest.fixture
-def produced(settings, produce, fixture_records):
-    records = [(*record, 0) for record in fixture_records("product_schema")[-COUNT:]]
-    produce(settings.table("product").topic, records)
 
 
 @pytest.fixture

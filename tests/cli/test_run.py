@@ -4,20 +4,11 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-
-COUNT = 300
+from cron_stages import COUNT
 
 
 def _steps(done):
     return {(row["table"], row["stage"]): row for row in json.loads(done.stdout)["rows"]}
-
-
-@pytest.fixture
-def produced(settings, produce, fixture_records):
-    """Some of the fixture's events in the test's own topic: updates, deletes, re-inserts."""
-    topic = settings.table("product").topic
-    produce(topic, [(*record, 0) for record in fixture_records("product_schema")[-COUNT:]])
-    return topic
 
 
 def test_every_change_arrives_and_a_second_run_does_nothing(produced, cli):
