@@ -11,20 +11,20 @@
     rows; the payload is read and decoded for that one record only. Filters on the key reach the
     key's index. -#}
 {% macro cdc_table(bronze, key, columns) %}
-{%- set named = cdc_columns(columns) -%}
-{%- set keys = cdc_keys(key, named) -%}
+{%- set named = bictl.cdc_columns(columns) -%}
+{%- set keys = bictl.cdc_keys(key, named) -%}
 with recursive described as materialized (
     select
         id
-        {%- for c in named if cdc_described(c.kind, '') %},
-        {{ cdc_described(c.kind, 'fields -> ' ~ c.source) }} as unit{{ c.number }}
+        {%- for c in named if bictl.cdc_described(c.kind, '') %},
+        {{ bictl.cdc_described(c.kind, 'fields -> ' ~ c.source) }} as unit{{ c.number }}
         {%- endfor %}
     from bronze.cdc_schema
 ),
 
-{{ cdc_closed(bronze) }},
+{{ bictl.cdc_closed(bronze) }},
 
-{{ cdc_newest(bronze, keys) }}
+{{ bictl.cdc_newest(bronze, keys) }}
 
 select
     {%- for c in named %}
@@ -32,7 +32,7 @@ select
     {%- if as_key is defined and c.kind.type in ['integer', 'bigint', 'text'] %}
     newest.{{ as_key.name }} as {{ c.name }},
     {%- else %}
-    {{ cdc_typed(c) }} as {{ c.name }},
+    {{ bictl.cdc_typed(c) }} as {{ c.name }},
     {%- endif %}
     {%- endfor %}
     state.operation as cdc_operation,
@@ -63,8 +63,8 @@ cross join lateral (
 ) as state
 cross join lateral (
     select
-        {%- for c in named if cdc_is_number(c.kind) %}
-        {{ cdc_number(c) }} as n{{ c.number }},
+        {%- for c in named if bictl.cdc_is_number(c.kind) %}
+        {{ bictl.cdc_number(c) }} as n{{ c.number }},
         {%- endfor %}
         record_id
     from (
@@ -75,7 +75,7 @@ cross join lateral (
             {%- endfor %}
         from (
             select
-                {%- for c in named if cdc_is_number(c.kind) %}
+                {%- for c in named if bictl.cdc_is_number(c.kind) %}
                 state.row -> {{ c.source }} as v{{ c.number }},
                 {%- if c.kind.family == 'decimal' %}
                 state.row ->> {{ c.source }} as t{{ c.number }},
@@ -102,10 +102,10 @@ where
 {% macro cdc_columns(columns) %}
     {%- set found = [] -%}
     {%- for source_name, declared, name in columns -%}
-        {%- set kind = cdc_type(declared) -%}
+        {%- set kind = bictl.cdc_type(declared) -%}
         {%- do found.append({
             'number': loop.index,
-            'source': cdc_literal(source_name),
+            'source': bictl.cdc_literal(source_name),
             'name': adapter.quote(name),
             'kind': kind,
             'unit': 'coalesce(described.unit' ~ loop.index ~ ', ' ~ kind.unit ~ ')'}) -%}
@@ -118,7 +118,7 @@ where
 {% macro cdc_keys(key, named) %}
     {%- set found = [] -%}
     {%- for source_name in key -%}
-        {%- set column = named | selectattr('source', 'equalto', cdc_literal(source_name)) | first -%}
+        {%- set column = named | selectattr('source', 'equalto', bictl.cdc_literal(source_name)) | first -%}
         {%- if column is not defined -%}
             {{ exceptions.raise_compiler_error("key column '" ~ source_name ~ "' is not a column") }}
         {%- endif -%}
@@ -140,14 +140,14 @@ where
 {%- set key_names = keys | map(attribute='name') | join(', ') -%}
 newest as (
     select {{ key_names }}, generation_no, record_id
-    from ({{ cdc_newest_of_partition(bronze, keys) }}) as counted
+    from ({{ bictl.cdc_newest_of_partition(bronze, keys) }}) as counted
     where partitions < 2
 
     union all
 
     (
         select distinct on ({{ key_names }}) {{ key_names }}, generation_no, record_id
-        from ({{ cdc_newest_of_partition(bronze, keys) }}) as rival
+        from ({{ bictl.cdc_newest_of_partition(bronze, keys) }}) as rival
         -- A tombstone stands where the record before it stands; one with nothing before it
         -- (compaction) behind what is older by the clock.
         left join lateral (

@@ -3,7 +3,7 @@
     fit, Postgres refuses and nothing is changed. -#}
 {% materialization view, adapter='postgres' %}
     {%- set existing = load_cached_relation(this) -%}
-    {%- if existing is none or not existing.is_view or not view_readers(existing) -%}
+    {%- if existing is none or not existing.is_view or not bictl.view_readers(existing) -%}
         {{ return(dbt.materialization_view_default()) }}
     {%- endif -%}
     {%- set target = this.incorporate(type='view') -%}
