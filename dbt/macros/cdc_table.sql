@@ -162,7 +162,7 @@ newest as (
                 and {{ k.function }}(earlier.kafka_key, earlier.cdc_payload, {{ k.source }})
                     = rival.{{ k.name }}
                 {%- endfor %}
-                and earlier.cdc_payload is not null
+                and bronze.cdc_event(earlier.cdc_payload) is not null
                 and case when earlier.kafka_partition = rival.kafka_partition
                     then earlier.kafka_offset <= rival.kafka_offset
                     else earlier.kafka_timestamp <= rival.kafka_timestamp end
@@ -264,7 +264,7 @@ oldest as (
             b.kafka_topic = partition.kafka_topic
             and b.generation = partition.generation
             and b.kafka_partition = partition.kafka_partition
-            and b.cdc_payload is not null
+            and bronze.cdc_event(b.cdc_payload) is not null
         order by b.kafka_offset
         limit 1
     ) as first_record

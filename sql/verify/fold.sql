@@ -37,7 +37,7 @@ with event as materialized (
                 when b.schema_id is not null
                     or (b.cdc_payload ? 'schema' and b.cdc_payload ? 'payload')
                     then nullif(b.cdc_payload -> 'payload', 'null')
-                else nullif(b.cdc_payload, 'null')
+                when b.cdc_payload not in ('null', '{"payload": null}') then b.cdc_payload
             end as value_data
         offset 0
     ) as unwrapped
