@@ -78,7 +78,7 @@ def view_of(result: "SearchResult", table: "TableSettings") -> View:
     codes = [name for name in table.embed if name == "code" or name.endswith("_code")]
     first = dict.fromkeys([table.embed[0], *codes, *SHOWN])
     shown = [name for name in first if name in result.columns]
-    rest = [name for name in result.columns if name not in shown and name != table.id]
+    rest = [name for name in result.columns if name not in shown and name not in table.id]
     return View(
         schema="bictl.search/1",
         columns=(

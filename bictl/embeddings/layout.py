@@ -66,7 +66,7 @@ class Layout:
     def columns(self) -> list[str]:
         """The columns of the table of vectors."""
         names = self.names
-        return [self.table.id, str(names["label"]), str(names["code"]), *_OURS]
+        return [*self.table.id, str(names["label"]), str(names["code"]), *_OURS]
 
     @property
     def _bare(self) -> str:

@@ -217,7 +217,7 @@ class _Ask:
             self._place.quoted(text, condition),
             {"ids": tuple(candidate[0] for candidate in candidates), **condition.values},
         )
-        rows = {row[self._place.table.id]: row for row in found}
+        rows = {row[self._place.table.id[0]]: row for row in found}
         here = [candidate for candidate in candidates if candidate[0] in rows]
         return [
             Hit(

@@ -8,11 +8,11 @@ import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from bictl.errors import ConfigError, nearest
 from bictl.settings.secret import Secret
-from bictl.settings.values import PRODUCT, Settings, Table
+from bictl.settings.values import PRODUCT, Names, Settings, Table
 
 NOT_SETTINGS = {"BICTL_CONFIG", "BICTL_STATE_DIR", "BICTL_PROFILE", "BICTL_DEBUG"}
 _SECTIONS: dict[str, type] = {
@@ -278,7 +278,8 @@ class _Layers:
 
 def _fields(kind: type) -> dict[str, Any]:
     """Every key that a section takes, with its type; secrets also as `_file` and `_command`."""
-    hints = {key: hint for key, hint in typing.get_type_hints(kind).items() if key != "name"}
+    found = typing.get_type_hints(kind, include_extras=True)
+    hints = {key: hint for key, hint in found.items() if key != "name"}
     for key in [key for key, hint in hints.items() if hint is Secret]:
         hints[f"{key}_file"] = hints[f"{key}_command"] = str
     return hints
@@ -293,6 +294,8 @@ def _displaced(kind: type, key: str) -> list[str]:
 
 
 def _checked(value: Any, hint: Any, where: str) -> Any:
+    if typing.get_origin(hint) is Annotated:  # a list, also written as a text
+        value, hint = [value] if isinstance(value, str) else value, typing.get_args(hint)[0]
     plain = str if hint is Secret else typing.get_origin(hint) or hint
     if plain is tuple and isinstance(value, list) and all(isinstance(item, str) for item in value):
         return tuple(value)
@@ -344,7 +347,7 @@ def _from_text(text: str, hint: Any, variable: str) -> Any:
         if word in {"1", "true", "yes", "on"} or word in {"0", "false", "no", "off", ""}:
             return word in {"1", "true", "yes", "on"}
         raise ConfigError(f"{variable} must be true or false, got {text!r}", hint=_unset(variable))
-    if hint == tuple[str, ...]:
+    if hint in (tuple[str, ...], Names):
         return [part.strip() for part in text.split(",") if part.strip()]
     return text
 

@@ -6,6 +6,7 @@ A field of type Secret also takes `<key>_file` and `<key>_command`.
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated
 from urllib.parse import urlsplit
 
 from bictl.errors import ConfigError, NotFound, nearest
@@ -19,6 +20,8 @@ _PLAIN = "use letters, digits and '_', at most 63, the first no digit"
 _SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%\w]+\])(?::[0-9]{1,5})?")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
+KEY_TYPES = ("integer", "bigint", "text")
+Names = Annotated[tuple[str, ...], "a text is a list of one"]
 SSL_MODES = ("disable", "allow", "prefer", "require", "verify-ca", "verify-full")
 
 
@@ -170,9 +173,10 @@ class Verify:
 class Table:
     """`[tables.<name>]`: one source table's way through every layer.
 
-    `key` are the source's key columns, `id` the staging column that holds the key,
-    `embed` the staging columns whose text is embedded. `expire_after_days` says that raw objects
-    are deleted by then, where verify cannot read it from the bucket's lifecycle rules; 0 is never.
+    `key` are the source's key columns, `key_types` what each is: integer, bigint or text (integer
+    if nothing is said), `id` the staging columns that hold them, in the same order. `embed` are the
+    staging columns whose text is embedded. `expire_after_days` says that raw objects are deleted by
+    then, where verify cannot read it from the bucket's lifecycle rules; 0 is never.
     """
 
     name: str
@@ -181,7 +185,8 @@ class Table:
     bronze: str = ""
     staging: str = ""
     key: tuple[str, ...] = ("ID",)
-    id: str = ""
+    key_types: tuple[str, ...] = ()
+    id: Names = ()
     embed: tuple[str, ...] = ()
     embeddings: str = ""
     expect_empty: bool = False
@@ -192,7 +197,8 @@ class Table:
             "prefix": f"{self.name}/raw/",
             "bronze": f"bronze.{self.name}_cdc",
             "staging": f"stg_{self.name}",
-            "id": f"{self.name}_id",
+            "key_types": ("integer",) * len(self.key),
+            "id": (f"{self.name}_id",) if len(self.key) == 1 else (),
             "embeddings": f"analytics_features.{self.name}_embeddings",
         }
         for key, value in defaults.items():
@@ -221,9 +227,40 @@ class Table:
                     f"{where} {key} {getattr(self, key)!r} is not schema.table",
                     hint="use plain names, e.g. bronze.product_cdc",
                 )
-        for name in (self.staging, self.id, *self.embed):
-            if not SQL_NAME.fullmatch(name):
-                raise ConfigError(f"{where} {name!r} is not a plain SQL name", hint=_PLAIN)
+        for key, names in (("staging", (self.staging,)), ("id", self.id), ("embed", self.embed)):
+            for name in names:
+                if not SQL_NAME.fullmatch(name):
+                    raise ConfigError(
+                        f"{where} {key} {name!r} is not a plain SQL name", hint=_PLAIN
+                    )
+        self._check_key(where)
+
+    def _check_key(self, where: str) -> None:
+        if not self.key or not all(self.key):
+            raise ConfigError(
+                f"{where} key names no column", hint='name the source\'s: key = ["ID"]'
+            )
+        for key in ("key", "id"):
+            names = getattr(self, key)
+            if twice := [name for name in names if names.count(name) > 1]:
+                raise ConfigError(
+                    f"{where} {key} names {twice[0]!r} twice", hint="name each column once"
+                )
+        for key, what in (("key_types", "a type"), ("id", "a staging column")):
+            if len(given := getattr(self, key)) != len(self.key):
+                example = ", ".join(['"…"'] * len(self.key))
+                raise ConfigError(
+                    f"{where} {key} has {len(given)} of {len(self.key)}: {what} is needed for each "
+                    f"of {', '.join(self.key)}",
+                    hint=f"write it as {key} = [{example}]",
+                )
+        for kind in self.key_types:
+            if kind not in KEY_TYPES:
+                raise ConfigError(
+                    f"{where} key_types {kind!r} is not one of {', '.join(map(repr, KEY_TYPES))}",
+                    hint=f"did you mean {nearest(kind, KEY_TYPES)[0]!r}? "
+                    "A key that is no whole number is text",
+                )
 
 
 PRODUCT = Table(

@@ -127,7 +127,7 @@ class Warehouse:
         if not self._table.embed:
             return None
         if isinstance(staged, Staged):
-            identity, digest = staged.row[self._table.id], staged.digest
+            identity, digest = staged.row[self._table.id[0]], staged.digest
             return self._tried(lambda: self._vector(identity, digest))
         if len(key.columns) > 1:
             return None
@@ -239,7 +239,7 @@ class Warehouse:
         from bictl.embeddings.layout import TEXT_RULE
 
         table = self._table
-        require(self.database, self._staging, (table.id, *table.embed))
+        require(self.database, self._staging, (*table.id, *table.embed))
         query = self.database.named(
             "trace/staged",
             staging=self._staging,
@@ -255,7 +255,7 @@ class Warehouse:
     def _staging_columns(self, key: Key) -> list[str]:
         """The columns of staging that hold the key's."""
         if len(key.columns) == 1:
-            return [self._table.id]
+            return list(self._table.id)
         there = columns(self.database, self._staging)
         from bictl.verify.staging import pair_columns
 
@@ -267,7 +267,7 @@ class Warehouse:
     def _vector(self, identity: Any, digest: bytes | None) -> Vector | None:
         """The vector of the row with that identity; Missing where nothing was ever embedded."""
         table = self._table
-        require(self.database, table.embeddings, (table.id, *_VECTOR_COLUMNS))
+        require(self.database, table.embeddings, (*table.id, *_VECTOR_COLUMNS))
         query = self.database.named("trace/vector", id=table.id, table=table.embeddings)
         row = _first(self.database.dicts(query, {"id": identity, "hash": digest}))
         return None if row is None else Vector(**row)

@@ -21,7 +21,7 @@ EMBEDDING_COLUMNS = ("embedding", "content_hash", "model")
 
 def read_staging_keys(database: "Database", table: "Table", staging: str) -> tuple[Keys, Shape]:
     """verify's own fold, joined both ways with the staging relation; and that one's shape."""
-    columns_needed = (table.id, *STAGING_COLUMNS)
+    columns_needed = (*table.id, *STAGING_COLUMNS)
     require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
     query = database.named("verify/fold", bronze=table.bronze) + database.named(
         "verify/staging_keys", staging=staging, id=table.id
@@ -110,11 +110,11 @@ def read_coverage(
     require(
         database,
         table.embeddings,
-        (table.id, *EMBEDDING_COLUMNS),
+        (*table.id, *EMBEDDING_COLUMNS),
         hint=f"bictl embed --table {table.name}",
     )
     require(
-        database, staging, (table.id, *table.embed), hint=f"bictl transform --table {table.name}"
+        database, staging, (*table.id, *table.embed), hint=f"bictl transform --table {table.name}"
     )
     query = database.named(
         "verify/vector_keys",

@@ -111,14 +111,15 @@ def unique_and_filled(shape: Shape, keys: Keys, *, table: "Table") -> Finding:
     evaluated = shape.rows or (keys.folded if keys.expected == 0 else 0)
     nulls, twice = shape.rows - shape.ids, shape.ids - shape.distinct_ids
     silent = shape.rows - shape.operations
+    identity = ", ".join(table.id)
     if not nulls and not twice and not silent:
         return passed(evaluated)
     return Finding(
         state=State.FAIL,
         evaluated=evaluated,
-        expected=f"{shape.rows} different {table.id}",
+        expected=f"{shape.rows} different {identity}",
         actual=f"{shape.distinct_ids}",
-        message=f"{nulls} rows without {table.id}, {twice} more than once, "
+        message=f"{nulls} rows without {identity}, {twice} more than once, "
         f"{silent} without operation",
         hint=f"bictl transform --table {table.name}",
     )

@@ -134,6 +134,7 @@ def test_the_environment_reaches_tables_lists_numbers_and_truths(environment):
         | {
             "BICTL_TABLES_PRODUCT_TOPIC": "other.topic",
             "BICTL_TABLES_PRODUCT_KEY": "ID, Region",
+            "BICTL_TABLES_PRODUCT_ID": "id, region",
             "BICTL_TABLES_PRODUCT_EXPECT_EMPTY": "yes",
             "BICTL_POSTGRES_PORT": "6000",
             "BICTL_DEBUG": "1",
@@ -154,11 +155,37 @@ def test_a_table_of_another_name_gets_names_of_its_own(tmp_path, environment):
     found = load(config=str(path), environment=environment)
     category = found.table("category")
     assert (category.prefix, category.bronze) == ("category/raw/", "bronze.category_cdc")
-    assert (category.staging, category.id) == ("stg_category", "category_id")
+    assert (category.staging, category.id) == ("stg_category", ("category_id",))
+    assert (category.key, category.key_types) == (("ID",), ("integer",))
     assert found.table_of_topic("cord.ConcordDb.dbo.Category") is category
     with pytest.raises(NotFound, match="unknown table 'categry'") as caught:
         found.table("categry")
     assert "'category'" in caught.value.hint
+
+
+def test_a_key_of_several_columns_has_a_type_and_a_staging_column_for_each(tmp_path, environment):
+    text = """[tables.line]
+topic = "line"
+key = ["Order No", "Line"]
+key_types = ["text", "bigint"]
+id = ["order_no", "line"]
+[tables.maker]
+topic = "maker"
+id = "code"
+"""
+    path = write(tmp_path / "c.toml", text)
+    found = load(config=str(path), environment=environment)
+    line = found.table("line")
+    assert (line.key, line.key_types) == (("Order No", "Line"), ("text", "bigint"))
+    assert line.id == ("order_no", "line")
+    assert found.table("maker").id == ("code",)
+    found = load(
+        config=str(path),
+        environment=environment
+        | {"BICTL_TABLES_LINE_KEY_TYPES": "text, integer", "BICTL_TABLES_MAKER_ID": "no"},
+    )
+    assert found.table("line").key_types == ("text", "integer")
+    assert found.table("maker").id == ("no",)
 
 
 def test_the_profile_may_come_from_the_environment(tmp_path, environment):
@@ -237,7 +264,23 @@ def test_a_misspelt_variable_is_named_with_the_nearest_right_one(environment, va
         ("[tables.product]\nprefix = 'x'", "not a key prefix"),
         ("[tables.product]\nbronze = 'product_cdc'", "is not schema.table"),
         ("[tables.product]\nbronze = 'a.b; drop table c'", "is not schema.table"),
-        ("[tables.product]\nembed = ['a\"b']", "is not a plain SQL name"),
+        ("[tables.product]\nembed = ['a\"b']", "embed 'a\"b' is not a plain SQL name"),
+        ("[tables.product]\nid = 'a b'", "id 'a b' is not a plain SQL name"),
+        ("[tables.product]\nid = 5", "tables.product.id must be a list of texts, got a whole"),
+        ("[tables.product]\nkey = []", "key names no column"),
+        ("[tables.product]\nkey = ['']", "key names no column"),
+        ("[tables.product]\nkey = ['A', 'A']\nid = ['a', 'b']", "key names 'A' twice"),
+        ("[tables.product]\nkey = ['A', 'B']\nid = ['a', 'a']", "id names 'a' twice"),
+        ("[tables.product]\nkey = ['A', 'B']", "id has 0 of 2: a staging column is needed for"),
+        ("[tables.product]\nid = ['a', 'b']", "id has 2 of 1: a staging column is needed for"),
+        (
+            "[tables.product]\nkey_types = ['text', 'text']",
+            "key_types has 2 of 1: a type is needed for each of ID",
+        ),
+        (
+            "[tables.product]\nkey_types = ['bigit']",
+            r"\[tables.product\] key_types 'bigit' is not one of 'integer', 'bigint', 'text'",
+        ),
     ],
 )
 def test_a_wrong_value_is_a_usage_error_that_names_the_key(tmp_path, environment, text, message):
@@ -251,6 +294,9 @@ def test_a_wrong_value_is_traced_to_where_it_was_said(tmp_path, environment):
     variable = environment | {"BICTL_EMBEDDING_ENGINE": "onx"}
     error = refused("^BICTL_EMBEDDING_ENGINE: ", environment=variable)
     assert error.hint == "did you mean 'onnx'?"
+    variable = environment | {"BICTL_TABLES_PRODUCT_KEY_TYPES": "bigit"}
+    error = refused("^BICTL_TABLES_PRODUCT_KEY_TYPES: ", environment=variable)
+    assert error.hint.startswith("did you mean 'bigint'?")
 
 
 @pytest.mark.parametrize(

@@ -222,7 +222,7 @@ def test_any_table_with_any_kind_of_key_can_be_embedded(shop, kind, key):
         shop.table,
         name="maker",
         staging="stg_maker",
-        id="maker_id",
+        id=("maker_id",),
         embed=("title", "size"),
         embeddings="analytics_features.Maker_embeddings",
     )

@@ -499,7 +499,12 @@ def test_a_record_of_an_earlier_life_is_discarded_by_kafka_and_found_below(pipel
 
 def test_text_keys_and_keys_of_several_columns_are_found(empty_pipeline, write):
     table = replace(
-        empty_pipeline.table, key=("Code", "Region"), id="code", embed=(), staging="stg_stock"
+        empty_pipeline.table,
+        key=("Code", "Region"),
+        key_types=("text", "text"),
+        id=("code", "region"),
+        embed=(),
+        staging="stg_stock",
     )
     rows = [("a=b", 7, 1), ("a=b", 8, 2), ("насос", 7, 3), ("a=b", 7, 4)]
     records = []
