@@ -26,7 +26,9 @@ _LEVEL = 1  # of isal's 0 to 3: half as many bytes as 0 at the same speed
 _SLICE = 64 << 10  # compressed bytes at a time; deflate grows a byte to at most 1032
 _PIECE = 1 << 20
 
-_SCHEMA, _PAYLOAD, _HEADERS = b'{"schema":', b',"payload":', b',"headers":'
+_HEADERS = b',"headers":'
+_WRAPPED = re.compile(rb'[ \t\n\r]*\{[ \t\n\r]*"schema"[ \t\n\r]*:[ \t\n\r]*')
+_PAYLOAD = re.compile(rb',[ \t\n\r]*"payload"[ \t\n\r]*:[ \t\n\r]*')
 
 
 class Line(NamedTuple):
@@ -49,12 +51,14 @@ class EnvelopeSplitter:
 
     def __init__(self) -> None:
         self._schema: bytes | None = None  # the newest one
-        self._head = b""  # its `{"schema":…,"payload":`
+        self._head = b""  # its `{"schema":…,"payload":`, with whatever blanks are between the parts
+        self._one_line = True  # whether that has no line end
 
     def split(self, envelope: bytes) -> tuple[bytes | None, bytes]:
         """(schema, `{"payload":…}`) of a wrapped envelope; (None, envelope) of any other shape.
 
-        The two parts hold every byte but the schema's name: `{"schema":` + schema + `,` + rest[1:].
+        Where no blanks are between the parts, as converters write it, they hold every byte but the
+        schema's name: `{"schema":` + schema + `,` + rest[1:].
         """
         known = self._schema is not None and envelope.startswith(self._head)
         if not known and not self._learn(envelope):
@@ -63,23 +67,23 @@ class EnvelopeSplitter:
 
     def is_json_line(self, raw: bytes) -> bool:
         """Whether the bytes are JSON on one line, so that they may be pasted into one."""
-        rest = self.split(raw)[1]
+        schema, rest = self.split(raw)
         if b"\n" in rest or b"\r" in rest or raw == b"null":
             return False
-        return _is_json(rest)
+        return (schema is None or self._one_line) and _is_json(rest)
 
     def _learn(self, envelope: bytes) -> bool:
-        if not envelope.startswith(_SCHEMA):
+        if envelope.startswith(b'{"') and not envelope.startswith(b'{"schema"'):
+            return False  # the usual shape without a schema
+        start = _WRAPPED.match(envelope)
+        if start is None or not envelope.startswith(b"{", start.end()):
             return False
-        end = envelope.find(_PAYLOAD)
-        while end >= 0:  # the first cut that leaves whole JSON is the member's end
-            schema = envelope[len(_SCHEMA) : end]
-            if schema.startswith(b"{") and _is_json(schema):
-                if b"\n" in schema or b"\r" in schema:
-                    return False
-                self._head, self._schema = envelope[: end + len(_PAYLOAD)], schema
+        for joint in _PAYLOAD.finditer(envelope, start.end()):
+            schema = envelope[start.end() : joint.start()].rstrip(b" \t\n\r")
+            if _is_json(schema):  # the first cut that leaves whole JSON is the member's end
+                self._head, self._schema = envelope[: joint.end()], schema
+                self._one_line = b"\n" not in self._head and b"\r" not in self._head
                 return True
-            end = envelope.find(_PAYLOAD, end + 1)
         return False
 
 

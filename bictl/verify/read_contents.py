@@ -220,6 +220,8 @@ class _Rows:
             "values": [text for _, _, (_, text) in split],
             "key_schemas": [schema for _, (schema, _), _ in split],
             "schemas": [schema for _, _, (schema, _) in split],
+            "hashes": list(self._schemas.values()),
+            "texts": [_text(schema) for schema in self._schemas],
         }
         ((rows, differing, twice),) = self._rows("verify/contents", parameters)
         return rows, differing or [], twice or []

@@ -58,10 +58,15 @@ json_texts = st.builds(
 )
 hostile = st.lists(st.sampled_from(FRAGMENTS), max_size=8).map(b"".join)
 envelopes = st.builds(
-    lambda schema, payload, tail: b'{"schema":' + schema + b',"payload":' + payload + tail,
+    lambda schema, payload, tail, blank: (
+        (b'%b{%b"schema"%b:%b' + schema + b'%b,%b"payload"%b:%b').replace(b"%b", blank)
+        + payload
+        + tail
+    ),
     st.sampled_from([SCHEMA, b"{}", b"null", b'{"a":"\n"}', b"[1]"]),
     json_texts | hostile,
-    st.sampled_from([b"}", b"", b',"x":1}', b"},", b"}}"]),
+    st.sampled_from([b"}", b"", b',"x":1}', b"},", b"}}", b" }\n"]),
+    st.sampled_from([b"", b" ", b"\t ", b"\n  ", b"\r\n", b"\x0b"]),
 )
 raw = st.none() | st.binary(max_size=64) | json_texts | hostile | envelopes
 headers = st.lists(
@@ -113,6 +118,8 @@ def test_every_record_comes_back_byte_for_byte_from_one_line_of_json(records, pa
 @example([b'{"schema":{},"payload":1}', b'{"schema":{}, "payload":1}'])
 @example([b'{"schema":{},"payload":1}', b'{"schema":{},"payload":'])
 @example([b"\x00"])
+@example([b'{ "schema": {}, "payload": 1 }', b'{"schema":{},"payload":1}', b'{ "schema": {}, "p'])
+@example([b'{\n "schema": {"a":\n 1},\n "payload": 1\n}', b'{"schema":{},"payload":1}'])
 def test_a_split_envelope_holds_every_byte_and_is_json_exactly_when_the_whole_is(texts):
     splitter = EnvelopeSplitter()
     for text in texts:
@@ -120,12 +127,28 @@ def test_a_split_envelope_holds_every_byte_and_is_json_exactly_when_the_whole_is
         if schema is None:
             assert rest == text
         else:
-            assert b'{"schema":' + schema + b"," + rest[1:] == text
+            bare = [part.translate(None, b" \t\r\n") for part in (schema, rest, text)]
+            assert b'{"schema":' + bare[0] + b"," + bare[1][1:] == bare[2]
+            assert schema in text
+            assert text.endswith(rest.removeprefix(b'{"payload":'))
             assert rest.startswith(b'{"payload":')
             assert is_json(schema)
             assert is_json(rest) == is_json(text)
         expected = is_json(text) and text != b"null" and b"\n" not in text and b"\r" not in text
         assert splitter.is_json_line(text) == expected
+
+
+def test_an_envelope_with_blanks_between_its_parts_is_split_like_one_without():
+    payload = b'{"op": "c"}'
+    for text in (
+        b'{"schema":%b,"payload":%b}',
+        b'{"schema": %b, "payload": %b}',
+        b' { "schema" : %b , "payload" : %b } ',
+        b'{\r\n\t"schema":%b,\n"payload":%b\n}',
+    ):
+        schema, rest = EnvelopeSplitter().split(text % (SCHEMA, payload))
+        assert schema == SCHEMA
+        assert json.loads(rest) == {"payload": {"op": "c"}}
 
 
 def test_original_bytes_are_pasted_and_never_re_serialised():
