@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
+from bictl.clients.connect_config import Change, differences, errors_by_key
 from bictl.clients.connect_rest import Rest
 from bictl.errors import NotFound
 from bictl.settings import Connect
@@ -150,6 +151,44 @@ class ConnectWorker:
         """Forgets how far it was; it has to be stopped. Needs Kafka Connect 3.6."""
         self._about(name, f"{_path(name)}/offsets", "DELETE")
 
+    def keys(self, plugin: str) -> frozenset[str]:
+        """The keys that a connector class lists; NotFound for one that the worker does not have.
+
+        A worker before 3.2 lists none; Debezium's plugins know more than they list.
+        """
+        classes = [str(item["class"]) for item in self._rest.get("/connector-plugins")]
+        if not any(plugin in _aliases(one) for one in classes):
+            raise NotFound("connector class", plugin, existing=classes, where=f"on {self.address}")
+        try:
+            found = self._rest.get(f"{_plugin_path(plugin)}/config")
+        except NotFound:
+            return frozenset()
+        return frozenset(str(item["name"]) for item in found)
+
+    def validate(self, name: str, config: Mapping[str, str]) -> Mapping[str, tuple[str, ...]]:
+        """The worker's errors by key.
+
+        A source's plugin tries its database: ~15 s when that refuses, 90 s when it is silent.
+        """
+        path = f"{_plugin_path(config['connector.class'])}/config/validate"
+        return errors_by_key(self._rest.send("PUT", path, {**config, "name": name}))
+
+    def changes(self, name: str, config: Mapping[str, str]) -> tuple[Change, ...]:
+        """What `put` of this configuration would change; NotFound when there is no such connector.
+
+        Nothing at all: a put would only restart it.
+        """
+        return differences(self._about(name, f"{_path(name)}/config"), config)
+
+    def put(self, name: str, config: Mapping[str, str]) -> None:
+        """Creates the connector, or gives it another configuration: it starts anew."""
+        self._rest.send("PUT", f"{_path(name)}/config", dict(config))
+
+    def tasks_have(self, name: str, config: Mapping[str, str]) -> bool:
+        """Whether every task has got these values."""
+        tasks = self._about(name, f"{_path(name)}/tasks")
+        return all(config.items() <= task["config"].items() for task in tasks)
+
     def _about(self, name: str, path: str, method: str = "GET") -> Any:
         try:
             return self._rest.send(method, path)
@@ -160,6 +199,16 @@ class ConnectWorker:
             if name in names:
                 raise
             raise NotFound("connector", name, existing=names, where=f"on {self.address}") from error
+
+
+def _aliases(kind: str) -> tuple[str, str, str]:
+    """What a configuration may call a connector class: the worker takes all three."""
+    simple = kind.rpartition(".")[2]
+    return kind, simple, simple.removesuffix("Connector")
+
+
+def _plugin_path(kind: str) -> str:
+    return f"/connector-plugins/{quote(kind, safe='')}"
 
 
 def _path(name: str) -> str:

@@ -1,0 +1,145 @@
+"""A connector beside the others, and beside the tables that read what it writes."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from bictl.cdc.connector_file import ConnectorFile
+from bictl.cdc.finding import Finding, fail, warn
+from bictl.cdc.known_keys import is_postgres, is_sql_server
+from bictl.cdc.rules import captured, databases
+from bictl.settings import Table
+
+_HISTORY = "schema.history.internal.kafka.topic"
+# Transformations that leave a record in its topic.
+_STAY = ("ExtractNewRecordState", "InsertField", "ReplaceField", "MaskField", "Cast", "Filter")
+
+
+@dataclass(frozen=True)
+class Neighbour:
+    """Another connector: in a file, or one that the worker has; `where` says which."""
+
+    name: str
+    where: str
+    config: Mapping[str, str]
+
+
+def check_neighbours(draft: ConnectorFile, neighbours: Iterable[Neighbour]) -> Iterator[Finding]:
+    """What two connectors must not share."""
+    for other in neighbours:
+        yield from _shared(draft, other)
+
+
+def _shared(draft: ConnectorFile, other: Neighbour) -> Iterator[Finding]:
+    mine, theirs = draft.config, other.config
+    who = f"{other.name} ({other.where})"
+    if other.name == draft.name:
+        yield fail("name", f"{who} has the same name", "give each connector a name of its own")
+        return
+    if (prefix := mine.get("topic.prefix")) and theirs.get("topic.prefix") == prefix:
+        yield fail(
+            "topic.prefix",
+            f"{who} has the same one, {prefix}: their topics and metrics collide",
+            f"give each connector one of its own; a renamed one: bictl cdc delete {other.name}",
+        )
+    if (topic := mine.get(_HISTORY)) and theirs.get(_HISTORY) == topic:
+        yield fail(
+            _HISTORY,
+            f"{who} has the same one, {topic}: each would read the other's schemas",
+            "give each connector a history topic of its own",
+        )
+    if _slot(mine) is not None and _slot(mine) == _slot(theirs):
+        yield fail(
+            "slot.name",
+            f"{who} reads the same replication slot: each would miss what the other read",
+            "give each connector a slot of its own",
+        )
+
+
+def _slot(config: Mapping[str, str]) -> tuple[str, ...] | None:
+    if not is_postgres(config.get("connector.class", "")):
+        return None
+    keys = ("database.hostname", "database.port", "database.dbname")
+    return (config.get("slot.name", "debezium"), *(config.get(key, "") for key in keys))
+
+
+def check_tables(draft: ConnectorFile, tables: Sequence[Table]) -> Iterator[Finding]:
+    """Whether what it captures comes to the topic of a configured table."""
+    if not tables or not _topics_are_known(draft.config):
+        return
+    if not any(leads_to(draft.config, table.topic) for table in tables):
+        writes = ", ".join(_written(draft.config))
+        read = ", ".join(sorted(table.topic for table in tables))
+        yield warn(
+            "topic.prefix",
+            f"it writes {writes}, and no [tables.*] reads that: configured are {read}",
+            "correct topic.prefix or table.include.list, or: bictl tables add --topic TOPIC",
+        )
+
+
+def check_table(draft: ConnectorFile, table: Table) -> Iterator[Finding]:
+    """That it captures this very table."""
+    if _topics_are_known(draft.config) and not leads_to(draft.config, table.topic):
+        yield fail(
+            "topic.prefix",
+            f"it writes {', '.join(_written(draft.config))}, "
+            f"and [tables.{table.name}] reads {table.topic}",
+            "correct topic.prefix or table.include.list, or the table's topic",
+        )
+
+
+def leads_to(config: Mapping[str, str], topic: str) -> bool:
+    """Whether one of the captured tables is written to `topic`; letters' case is the database's."""
+    for beginning in _beginnings(config):
+        if topic.lower().startswith(beginning.lower()):
+            table = topic[len(beginning) :]
+            if any(_matches(entry, table) for entry in captured(config) or [".*"]):
+                return True
+    return False
+
+
+def check_name(
+    draft: ConnectorFile, *, configured: str, neighbours: Iterable[Neighbour]
+) -> Iterator[Finding]:
+    """`[connect] connector` is whom verify and doctor ask for; it may be another one's name."""
+    if configured not in (draft.name, *(other.name for other in neighbours)):
+        yield warn(
+            "name",
+            f"{draft.name}, while [connect] connector is {configured}, which is nowhere",
+            f"write connector = {draft.name!r} in the configuration, or correct the file",
+        )
+
+
+def _topics_are_known(config: Mapping[str, str]) -> bool:
+    """Whether a record's topic follows from the configuration without running any code."""
+    plugin = config.get("connector.class", "")
+    if not (is_sql_server(plugin) or is_postgres(plugin)) or not config.get("topic.prefix"):
+        return False
+    own = [key for key in config if key.startswith(("topic.delimiter", "topic.naming", "topic.re"))]
+    names = [name.strip() for name in config.get("transforms", "").split(",") if name.strip()]
+    kinds = [config.get(f"transforms.{name}.type", "") for name in names]
+    stay = all(kind.rpartition(".")[2].partition("$")[0] in _STAY for kind in kinds)
+    return stay and not own and not any(key.endswith("route.by.field") for key in config)
+
+
+def _beginnings(config: Mapping[str, str]) -> list[str]:
+    prefix = config.get("topic.prefix", "")
+    if is_sql_server(config.get("connector.class", "")):
+        return [f"{prefix}.{name}." for name in databases(config)]
+    return [f"{prefix}."]
+
+
+def _written(config: Mapping[str, str]) -> list[str]:
+    entries = captured(config) or ["*"]
+    return [
+        beginning + entry.replace("\\.", ".")
+        for beginning in _beginnings(config)
+        for entry in entries
+    ]
+
+
+def _matches(entry: str, table: str) -> bool:
+    try:
+        return re.fullmatch(entry, table, re.IGNORECASE) is not None
+    except re.error:  # an expression that only Java understands
+        return True
