@@ -33,6 +33,8 @@ _PATTERN = re.compile(r"PatternSyntaxException: (?P<why>[^\n]*)\n(?P<entry>[^\n]
 # in it when the database did answer.
 _NO_CONNECTION = re.compile(r"Unable to connect\.|Error while validating connector config: ")
 _LOGIN = re.compile(r"Login failed|Cannot open database|FATAL: |no pg_hba.conf entry|SSL|TLS")
+_NO_FILE = re.compile(r"Could not read (?:properties from file|directory|file) (?P<path>\S+)")
+_NO_FILE_HINT = "give the worker the file that the reference names, or correct the reference"
 _LOGIN_HINT = (
     "check database.user, database.password and the database's name; a reference whose provider "
     "the worker does not have is used literally"
@@ -61,9 +63,10 @@ class Around:
 @dataclass(frozen=True, kw_only=True)
 class Verdict:
     """What was found. `silence` is why the worker's own verdict is missing: it does not answer,
-    or its database does not answer it."""
+    or its database does not answer it. `asked` is whether the worker's validate was had."""
 
     findings: tuple[Finding, ...]
+    asked: bool = False
     silence: Unreachable | None = None
 
     @property
@@ -75,6 +78,19 @@ class Verdict:
     def warnings(self) -> tuple[Finding, ...]:
         """What a person should know of."""
         return tuple(one for one in self.findings if one.level == "warn")
+
+    def less(self, other: "Verdict") -> "Verdict":
+        """What `other` did not say yet."""
+        return replace(
+            self, findings=tuple(one for one in self.findings if one not in other.findings)
+        )
+
+    @property
+    def summary(self) -> str:
+        """The verdict in words."""
+        if not self.findings:
+            return "nothing is wrong" if self.asked else "no rule is broken"
+        return f"{_count(self.failures, 'error')}, {_count(self.warnings, 'warning')}"
 
 
 def check(
@@ -96,18 +112,17 @@ def check(
     return tuple(one for rule in rules for one in rule)
 
 
-def validate(worker: "ConnectWorker", draft: ConnectorFile, around: Around) -> Verdict:
-    """bictl's own rules and, where these let it pass, the worker's validate."""
+def look(worker: "ConnectWorker", draft: ConnectorFile, around: Around) -> Verdict:
+    """bictl's own rules, knowing what the worker's plugin lists and which connectors it has."""
     try:
-        keys = worker.keys(draft.plugin) if draft.plugin else frozenset()
+        keys = worker.keys(draft.plugin) if draft.plugin else frozenset[str]()
         around = replace(around, neighbours=_neighbours(worker, draft, around.neighbours))
     except NotFound as error:
         missing = _theirs("connector.class", error.message, error.hint or "")
         return Verdict(findings=(*check(draft, around), missing))
     except Unreachable as error:
         return Verdict(findings=check(draft, around), silence=error)
-    own = Verdict(findings=check(draft, around, worker_keys=keys))
-    return own if own.failures else _ask(worker, draft, own)
+    return Verdict(findings=check(draft, around, worker_keys=keys))
 
 
 def _neighbours(
@@ -123,8 +138,13 @@ def _neighbours(
     return (*running, *(one for one in files if one.name not in names))
 
 
-def _ask(worker: "ConnectWorker", draft: ConnectorFile, own: Verdict) -> Verdict:
-    """The same verdict with what the worker found."""
+def ask(worker: "ConnectWorker", draft: ConnectorFile, own: Verdict) -> Verdict:
+    """`own` with what the worker's validate found; not asked when the rules found enough.
+
+    It tries the source's database: seconds, and a minute and a half when that is silent.
+    """
+    if own.failures or own.silence:
+        return own
     started = time.monotonic()
     try:
         errors = worker.validate(draft.name, draft.config)
@@ -132,12 +152,13 @@ def _ask(worker: "ConnectWorker", draft: ConnectorFile, own: Verdict) -> Verdict
         return replace(own, silence=_late(worker, draft, error, time.monotonic() - started))
     except StageFailed as error:  # a 500 is how the worker says that an expression is broken
         said = str(getattr(error, "said", error.message))
-        return replace(own, findings=(*own.findings, _broken(draft, said)))
+        return replace(own, asked=True, findings=(*own.findings, _broken(draft, said)))
     theirs = [(key, text) for key, texts in sorted(errors.items()) for text in texts]
     away = [text for _, text in theirs if _is_away(text)]
     found = [_theirs(key, text, _hint(text)) for key, text in theirs if not _is_away(text)]
     return replace(
         own,
+        asked=True,
         findings=(*own.findings, *found),
         silence=_no_database(draft, away[0]) if away and not found else None,
     )
@@ -152,12 +173,19 @@ def _hint(text: str) -> str:
     return _LOGIN_HINT if _LOGIN.search(text) else ""
 
 
+def _count(found: Sequence[Finding], word: str) -> str:
+    return f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
+
+
 def _theirs(key: str, message: str, hint: str = "") -> Finding:
     return Finding(level="fail", key=key, message=message, hint=hint, by="worker")
 
 
 def _broken(draft: ConnectorFile, said: str) -> Finding:
     """An error that the worker gives without its key: that of the expression, if it shows one."""
+    if unread := _NO_FILE.search(said):
+        keys = [key for key, value in draft.config.items() if f":{unread['path']}:" in value]
+        return _theirs(keys[0] if keys else "", said.rpartition("Exception: ")[2], _NO_FILE_HINT)
     found = _PATTERN.search(said)
     if found is None:
         return _theirs("", said, "the worker's log says more")

@@ -55,13 +55,15 @@ class Kafka:
 
 @dataclass(frozen=True, kw_only=True)
 class Connect:
-    """`[connect]`. Without a url, source and connector are out of scope."""
+    """`[connect]`. Without a url, source and connector are out of scope. Without a connectors_dir
+    the shipped connector files are used."""
 
     url: str = ""
     username: str = ""
     password: Secret = NO_SECRET
     ca_file: str = ""
     connector: str = "sqlserver-product-connector"
+    connectors_dir: str = ""
 
     def __post_init__(self) -> None:
         if not self.url:
