@@ -197,7 +197,8 @@ def _broken(draft: ConnectorFile, said: str) -> Finding:
 
 
 def _no_database(draft: ConnectorFile, text: str) -> Unreachable:
-    words = text.partition("Verify the connection properties")[0].strip()
+    words = text.partition(" Verify the connection properties")[0].rpartition("rror: ")[2]
+    words = words.removeprefix("Error while validating connector config: ").strip(' "')
     return Unreachable(
         f"the worker cannot reach the database at {draft.database}: {words}",
         hint=_DATABASE_HINT,
