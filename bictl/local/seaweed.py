@@ -31,6 +31,7 @@ class Seaweed:
     )
     depends_on: ClassVar[tuple[str, ...]] = ()
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    usual_start: ClassVar[float] = 3.0
 
     def __init__(self, place: Place) -> None:
         self._place = place

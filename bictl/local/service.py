@@ -27,6 +27,7 @@ class Service(Protocol):
     port_names: ClassVar[tuple[str, ...]]
     depends_on: ClassVar[tuple[str, ...]]  # the ports of others that it was started with
     stop_signal: ClassVar[signal.Signals]
+    usual_start: ClassVar[float]  # seconds after which a start is slow, which is said
 
     def prepare(self) -> None:
         """Make what the first start needs; called before every start."""

@@ -1,4 +1,9 @@
-"""The three embedded services together: one directory, one lock, found again from any terminal."""
+"""The services of one state directory together: one lock, found again from any terminal.
+
+A stack is of one kind for as long as its data is there: the embedded broker, or (`jvm`) a real
+Kafka with Connect and a source. The broker's topics are what the batches in S3 were cut from, so
+another broker under the same data would be a loss.
+"""
 
 import os
 import shutil
@@ -6,15 +11,21 @@ import signal
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from bictl.errors import AccessDenied, NotFound, StageFailed
-from bictl.local import configuration, state
+from bictl import settings
+from bictl.errors import AccessDenied, NotFound, StageFailed, UsageError
+from bictl.local import configuration, jars, source, state
+from bictl.local.connect import ConnectWorker, source_file
+from bictl.local.java import java
+from bictl.local.kafka import Kafka
 from bictl.local.launch import Launcher
+from bictl.local.ports import HOST
 from bictl.local.postgres import Postgres
 from bictl.local.seaweed import Seaweed
 from bictl.local.service import Place, Service
+from bictl.local.source import Source
 from bictl.local.tansu import Tansu
 from bictl.records import (
     OnProgress,
@@ -25,6 +36,7 @@ from bictl.records import (
     no_progress,
     wait_silently,
 )
+from bictl.settings import Secret
 
 
 @dataclass(frozen=True)
@@ -52,20 +64,31 @@ class Stack:
         cls,
         state_dir: Path,
         *,
+        jvm: bool = False,
         timeout: float = 60.0,
         on_progress: OnProgress = no_progress,
         on_wait: OnWait = wait_silently,
         stop: Stop = never_stop,
     ) -> "Stack":
         """Start what does not run yet and wait until every service does its work, or until `stop`
-        says so: then what was started goes on.
+        says so: then what was started goes on. `jvm`: with a real Kafka, Connect and a source.
 
-        Raises MissingDependency without the extra `demo`, StageFailed with a service's last words
-        when it ends, TimedOut when it does not answer.
+        Raises UsageError where the directory holds a stack of the other kind, MissingDependency
+        without the extra `demo`, Java or Maven, StageFailed with a service's last words when it
+        ends, TimedOut when it does not answer.
         """
         stack = cls(state_dir, timeout=timeout)
         stack._make_directories()
+        if jvm:
+            stack._refuse_other_kind(state.load(stack.directory), jvm)
+            java()
+            jars.fetch(on_wait=on_wait, stop=stop)
+            if stop():
+                return stack
         with stack._locked(stop=stop, on_wait=on_wait):
+            stack._refuse_other_kind(stack._state, jvm)
+            if stack._state.jvm != jvm:
+                stack._open(replace(stack._state, jvm=jvm))
             stack._start(on_progress, on_wait, stop)
         return stack
 
@@ -105,6 +128,27 @@ class Stack:
         ) as pool:  # one that hangs costs its seconds once
             return list(pool.map(self._status, self.services))
 
+    @property
+    def jvm(self) -> bool:
+        """Whether its broker is a real Kafka, with Connect and a source beside it."""
+        return self._state.jvm
+
+    @property
+    def source(self) -> settings.Postgres:
+        """The source database of a `jvm` stack."""
+        return settings.Postgres(
+            host=HOST,
+            port=self._place.ports["source"],
+            dbname=source.DATABASE,
+            user=source.USER,
+            password=Secret(self._place.secrets["source"]),
+        )
+
+    @property
+    def source_file(self) -> Path:
+        """What a connector of a `jvm` stack reads: `${file:…:host}`, port, user, password."""
+        return source_file(self._place)
+
     def kill(self, name: str) -> None:
         """SIGKILL one service, as a crash would; for tests of what depends on it."""
         with self._locked():
@@ -114,22 +158,27 @@ class Stack:
         if not self._state.ports:
             self._stop()  # what runs here belongs to a directory that was removed
         state.save(self.directory, self._state)
-        storage, database, broker = self.services
-        self._launcher.launch_unless_running(storage)
-        self._launcher.launch_unless_running(database)
-        for done, service in enumerate((storage, database, broker)):
+        for service in self.services:
+            if not service.depends_on:  # these start side by side
+                self._launcher.launch_unless_running(service)
+        total = len(self.services)
+        for done, service in enumerate(self.services):
             on_progress(
-                Progress(stage="stack", done=done, total=3, unit="services", note=service.name)
+                Progress(stage="stack", done=done, total=total, unit="services", note=service.name)
             )
             self._launcher.launch_unless_running(service)
             self._launcher.wait(service, stop, on_wait)
             if stop():
                 return
-        state.write_private(self.configuration, configuration.text(self._place))
-        on_progress(Progress(stage="stack", done=3, total=3, unit="services"))
+        text = configuration.text(self._place, jvm=self._state.jvm)
+        state.write_private(self.configuration, text)
+        on_progress(Progress(stage="stack", done=total, total=total, unit="services"))
 
     def _stop(self) -> list[str]:
-        return [service.name for service in reversed(self.services) if self._launcher.end(service)]
+        """Of both kinds: whose processes run is not always written down."""
+        others = _services(self._place, jvm=not self._state.jvm)[2:]
+        every = (*reversed(self.services), *reversed(others))
+        return [service.name for service in every if self._launcher.end(service)]
 
     def _status(self, service: Service) -> ServiceStatus:
         found = self._launcher.find(service)
@@ -143,6 +192,16 @@ class Stack:
             log=self._launcher.log(service),
         )
 
+    def _refuse_other_kind(self, kept: state.State, jvm: bool) -> None:
+        if not kept.ports or kept.jvm == jvm:
+            return
+        has, flag = ("a real Kafka", " --jvm") if kept.jvm else ("the embedded broker", "")
+        raise UsageError(
+            f"the stack in {self.directory} was made with {has}; its data belongs to that broker",
+            hint=f"bictl stack up{flag} starts it; for the other one remove it "
+            "(bictl stack down --purge) or set BICTL_STATE_DIR to another directory",
+        )
+
     def _service(self, name: str) -> Service:
         for service in self.services:
             if service.name == name:
@@ -152,7 +211,7 @@ class Stack:
     def _open(self, kept: state.State) -> None:
         self._state = kept
         self._place = place = Place(self.directory, kept.ports, kept.secrets)
-        self.services: tuple[Service, ...] = (Seaweed(place), Postgres(place), Tansu(place))
+        self.services = _services(place, jvm=kept.jvm)
         self._launcher = Launcher(self.directory, kept, self.services, timeout=self._timeout)
 
     @contextmanager
@@ -195,3 +254,10 @@ class Stack:
             f"cannot use {self.directory}: {error.strerror}",
             hint="set BICTL_STATE_DIR to a directory of yours",
         )
+
+
+def _services(place: Place, *, jvm: bool) -> tuple[Service, ...]:
+    """Storage and database, then what is different: each after what it depends on."""
+    if jvm:
+        return Seaweed(place), Postgres(place), Source(place), Kafka(place), ConnectWorker(place)
+    return Seaweed(place), Postgres(place), Tansu(place)

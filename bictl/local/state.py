@@ -21,11 +21,13 @@ _SOON = 1.0  # seconds: most waiting is over by then
 
 @dataclass
 class State:
-    """Ports by name, credentials, and the processes that were last started."""
+    """Ports by name, credentials, and the processes that were last started; `jvm` is whether its
+    broker is a real Kafka, with Connect and a source beside it."""
 
     ports: dict[str, int] = field(default_factory=dict)
     secrets: dict[str, str] = field(default_factory=dict)
     processes: dict[str, Process] = field(default_factory=dict)
+    jvm: bool = False
 
 
 def load(directory: Path) -> State:
@@ -34,7 +36,8 @@ def load(directory: Path) -> State:
     try:
         document = json.loads(path.read_text(encoding="utf-8"))
         processes = {name: Process(**kept) for name, kept in document["processes"].items()}
-        return State(document["ports"], document["secrets"], processes)
+        jvm = bool(document.get("jvm", False))
+        return State(document["ports"], document["secrets"], processes, jvm)
     except FileNotFoundError:
         return _fresh(directory)
     except PermissionError:
@@ -131,6 +134,8 @@ def _new_secrets() -> dict[str, str]:
     return {
         "postgres_superuser": secrets.token_urlsafe(24),
         "postgres": secrets.token_urlsafe(24),
+        "source_superuser": secrets.token_urlsafe(24),
+        "source": secrets.token_urlsafe(24),
         "s3_access_key_id": secrets.token_hex(10).upper(),
         "s3_secret_access_key": secrets.token_urlsafe(30),
     }

@@ -2,17 +2,14 @@
 
 import os
 import signal
-import socket
-import struct
 from pathlib import Path
 from typing import ClassVar
 
+from bictl.local.metadata import broker_answers
 from bictl.local.ports import HOST
 from bictl.local.processes import Command
 from bictl.local.seaweed import BROKER_BUCKET, REGION
 from bictl.local.service import Place, package_file
-
-_METADATA_OF_ALL_TOPICS = struct.pack(">hhih5si", 3, 1, 0, 5, b"bictl", -1)  # api 3, version 1
 
 
 class Tansu:
@@ -22,6 +19,7 @@ class Tansu:
     port_names: ClassVar[tuple[str, ...]] = ("kafka",)
     depends_on: ClassVar[tuple[str, ...]] = ("s3",)
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
+    usual_start: ClassVar[float] = 3.0
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -66,13 +64,7 @@ class Tansu:
 
     def answers(self) -> bool:
         """Whether it gives the cluster's metadata, one broker in it."""
-        try:
-            with socket.create_connection((HOST, self._place.ports["kafka"]), timeout=5) as peer:
-                peer.sendall(_sized(_METADATA_OF_ALL_TOPICS))
-                size, _correlation, brokers = struct.unpack(">iii", _exactly(peer, 12))
-        except OSError:
-            return False
-        return bool(size > 8 and brokers == 1)
+        return broker_answers(self._place.ports["kafka"])
 
     def endpoint(self) -> str:
         """The bootstrap server."""
@@ -80,17 +72,3 @@ class Tansu:
 
     def tidy(self) -> None:
         """Nothing is left."""
-
-
-def _sized(message: bytes) -> bytes:
-    return struct.pack(">i", len(message)) + message
-
-
-def _exactly(peer: socket.socket, size: int) -> bytes:
-    found = b""
-    while len(found) < size:
-        part = peer.recv(size - len(found))
-        if not part:
-            raise ConnectionResetError("the broker hung up")
-        found += part
-    return found

@@ -1,22 +1,15 @@
-"""A real Apache Kafka for the tests: one KRaft broker from Maven Central, on free ports.
-
-The jars are fetched once into a cache outside of the checkout ($XDG_CACHE_HOME, else ~/.cache).
-"""
+"""An Apache Kafka with a second listener that wants a login, and with rights: on free ports."""
 
 import ctypes
-import fcntl
-import hashlib
-import os
-import shutil
 import signal
 import socket
 import subprocess
 import time
 from pathlib import Path
 
-from bictl import assets
+from bictl.local.jars import fetch
+from bictl.local.java import java
 
-POM = assets.path("infra", "jvm", "pom.xml")
 _STARTED = "Kafka Server started (kafka.server.KafkaRaftServer)"
 _PARENT_DIES = 1  # PR_SET_PDEATHSIG: the broker ends with the tests, also when these are killed
 _PROPERTIES = """
@@ -71,14 +64,14 @@ class Broker:
         (directory / "server.properties").write_text(properties)
         (directory / "log4j.properties").write_text(_LOGGING)
         self._java = [
-            java(),
+            str(java()),
             "-Xmx512m",
             "-Xms256m",
             "-XX:+UseSerialGC",
             "-XX:TieredStopAtLevel=1",
             f"-Dlog4j.configuration=file:{directory}/log4j.properties",
             "-cp",
-            f"{libraries()}/*",
+            f"{fetch() / 'libs'}/*",
         ]
 
     def start(self) -> None:
@@ -123,46 +116,6 @@ class Broker:
             capture_output=True,
             timeout=60,
         )
-
-
-def java() -> str:
-    """Java's path; a clear failure where there is none."""
-    home = os.environ.get("JAVA_HOME")
-    found = shutil.which("java", path=f"{home}/bin") if home else shutil.which("java")
-    if found is None:
-        raise RuntimeError("these tests need Java 17 or newer: install it, or set JAVA_HOME")
-    return found
-
-
-def libraries() -> Path:
-    """The folder of Kafka's jars, fetched by Maven when it is not in the cache yet."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "bictl"
-    version = hashlib.sha256(POM.read_bytes()).hexdigest()[:16]
-    kept = cache / f"kafka-{version}"
-    cache.mkdir(parents=True, exist_ok=True)
-    with (cache / "kafka.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not kept.is_dir():
-            _fetch(kept)
-    return kept / "libs"
-
-
-def _fetch(kept: Path) -> None:
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise RuntimeError("these tests need Maven (mvn) to fetch Apache Kafka: install it")
-    fresh = kept.with_suffix(f".{os.getpid()}")
-    done = subprocess.run(
-        [maven, "-B", "-q", "-f", str(POM), f"-Ddist={fresh}", "generate-resources"],
-        capture_output=True,
-        text=True,
-        timeout=240,
-        check=False,
-    )
-    if done.returncode:
-        shutil.rmtree(fresh, ignore_errors=True)
-        raise RuntimeError(f"Maven could not fetch Apache Kafka:\n{done.stdout}{done.stderr}")
-    fresh.rename(kept)
 
 
 def _free_ports(count: int) -> list[int]:

@@ -11,6 +11,7 @@ from kafka import KafkaProducer, TopicPartition
 from bictl.clients import Clients
 from bictl.errors import NotFound, RetentionPassed, TopicRecreated
 from bictl.ingest import chain, generation_ack, ingest, range_ack, write_ack
+from bictl.local.stack import Stack
 from bictl.records import Range
 from bictl.settings import Ingest
 
@@ -48,17 +49,19 @@ class Transactions:
 
 
 @pytest.fixture
-def transactions(broker, table):
+def transactions(settings, table):
+    servers = settings.kafka.bootstrap_servers
     with closing(
-        KafkaProducer(bootstrap_servers=broker.address, transactional_id=f"tx-{table.topic}")
+        KafkaProducer(bootstrap_servers=servers, transactional_id=f"tx-{table.topic}")
     ) as producer:
         producer.init_transactions()
         yield Transactions(producer, table.topic)
 
 
 @contextmanager
-def plain(broker, **options):
-    with closing(KafkaProducer(bootstrap_servers=broker.address, **options)) as producer:
+def plain(settings, **options):
+    servers = settings.kafka.bootstrap_servers
+    with closing(KafkaProducer(bootstrap_servers=servers, **options)) as producer:
         yield producer
 
 
@@ -121,12 +124,12 @@ def test_a_range_of_aborts_only_is_sealed_as_a_batch_without_records(
 
 
 def test_an_open_transaction_holds_back_what_comes_behind_it_until_it_ends(
-    create, transactions, run, lines, broker, table
+    create, transactions, run, lines, settings, table
 ):
     create()
     transactions.committed(2, "before")
     transactions.begin(2, "open")
-    with plain(broker) as producer:
+    with plain(settings) as producer:
         producer.send(table.topic, value=b'"behind"', partition=0).get(timeout=30)
 
     held = run()
@@ -326,10 +329,10 @@ def test_nothing_is_created_by_asking_for_what_is_not_there(
 
 
 @pytest.mark.parametrize("codec", ["gzip", "snappy", "lz4", "zstd"])
-def test_every_codec_is_read(create, run, lines, broker, table, codec):
+def test_every_codec_is_read(create, run, lines, settings, table, codec):
     create()
     values = [b'{"n":%d,"text":"%b"}' % (number, b"x" * 500) for number in range(50)]
-    with plain(broker, compression_type=codec, linger_ms=50) as producer:
+    with plain(settings, compression_type=codec, linger_ms=50) as producer:
         for value in values:
             producer.send(table.topic, value=value, partition=0)
     run()
@@ -337,7 +340,7 @@ def test_every_codec_is_read(create, run, lines, broker, table, codec):
 
 
 def test_a_broker_that_comes_back_in_time_is_waited_for(
-    create, produce, lines, broker, settings, table
+    create, produce, lines, jvm_stack, settings, table
 ):
     create()
     large = [(b"%d" % n, b'"%b"' % (b"x" * 1_000_000), [], NOON, 0) for n in range(45)]
@@ -346,8 +349,8 @@ def test_a_broker_that_comes_back_in_time_is_waited_for(
 
     def crash(progress) -> None:
         if not done:
-            done.append(broker.kill())
-            broker.start()
+            done.append(jvm_stack.kill("kafka"))
+            Stack.start(jvm_stack.state_dir, jvm=True, timeout=180)
 
     with Clients(settings, timeout=40) as patient:
         result = ingest(

@@ -1,6 +1,7 @@
 """Who a broker lets in: wrong credentials and missing rights are told, never the secret."""
 
 import time
+from dataclasses import replace
 
 import pytest
 from ingested import records
@@ -11,6 +12,12 @@ from bictl.errors import AccessDenied, ConfigError
 from bictl.settings import Kafka, Secret
 
 pytestmark = [pytest.mark.jvm, pytest.mark.timeout(120)]
+
+
+@pytest.fixture
+def settings(settings, broker):
+    """The test's settings with that broker."""
+    return replace(settings, kafka=Kafka(bootstrap_servers=broker.address))
 
 
 @pytest.fixture
