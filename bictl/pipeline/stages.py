@@ -211,10 +211,20 @@ def verify(
             exclude=exclude,
             on_progress=work.on_progress,
             stop=work.stop,
+            keeps_nulls=partial(_keeps_nulls, work, table),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}
     return report
+
+
+def _keeps_nulls(work: Work, table: "Table") -> bool | None:
+    """What the table's connector does with NULL, where a worker is configured."""
+    from bictl.cdc.nulls import keeps_nulls
+
+    if not work.settings.connect.url:
+        return None
+    return keeps_nulls(work.clients.connect(), topic=table.topic)
 
 
 def verify_each(

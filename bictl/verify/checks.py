@@ -10,6 +10,7 @@ from bictl.errors import NotFound
 from bictl.verify import (
     acks,
     bronze,
+    carried,
     contents,
     kafka,
     meta,
@@ -337,6 +338,15 @@ CHECKS: tuple[Definition, ...] = (
         BRONZE_TO_STAGING,
         lambda w: staging.equal_cells(w.staging_values, w.staging_keys, table=w.table),
         grows="with records",
+    ),
+    Definition(
+        "T8",
+        "every value is the source's own",
+        BRONZE_TO_STAGING,
+        lambda w: carried.as_at_the_source(
+            w.carried, keeps_nulls=lambda: w.keeps_nulls, table=w.table
+        ),
+        grows="with records, of tables with columns that the wire cannot carry",
     ),
     Definition(
         "E1",

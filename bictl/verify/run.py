@@ -1,7 +1,7 @@
 """One verdict: the world of a table, every check of the level, the boundaries, the headline."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -53,10 +53,12 @@ def verify(
     exclude: Sequence[str] = (),
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
+    keeps_nulls: Callable[[], bool | None] = lambda: None,
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
-    `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight.
+    `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight;
+    `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known.
     A system that does not answer makes its checks unknown and stops nothing; what is left when
     `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
@@ -68,6 +70,7 @@ def verify(
         now=now or datetime.now(UTC),
         staging=f"{staging_schema}.{table.staging}",
         model=model,
+        keeps_nulls=keeps_nulls,
     )
     definitions = chosen(table, level, select=select, exclude=exclude)
     world = World(reader, objects, database, question)

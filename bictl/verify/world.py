@@ -18,6 +18,7 @@ from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
 from bictl.verify import read_bronze, read_contents, read_rows
 from bictl.verify.bronze import Bronze, Comparison, compare
+from bictl.verify.carried import Carried
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Cut, Ends, Life
 from bictl.verify.expired import Expired, Rules, find_expired
@@ -25,6 +26,7 @@ from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Ranges, merged, subtract
+from bictl.verify.read_carried import read_carried
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
@@ -81,6 +83,7 @@ class Question:
     now: datetime
     staging: str  # the staging relation, schema.name
     model: str  # the configured embedding model
+    keeps_nulls: Callable[[], bool | None] = lambda: None
 
 
 class World:
@@ -463,6 +466,16 @@ class World:
     def staging_values(self) -> Values:
         """Cells of staging against the newest records."""
         return self._in_snapshot(read_rows.read_staging_values, self.table, self.question.staging)
+
+    @once
+    def carried(self) -> Carried:
+        """What the wire could not carry."""
+        return self._in_snapshot(read_carried, self.table)
+
+    @once
+    def keeps_nulls(self) -> bool | None:
+        """Whether the table's connector writes a NULL as NULL; None where that is not known."""
+        return self.question.keeps_nulls()
 
     @once
     def coverage(self) -> Coverage:
