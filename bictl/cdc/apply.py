@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.health import Verdict, judge
-from bictl.cdc.known_keys import known
+from bictl.cdc.known_keys import is_source
 from bictl.cdc.patience import Patience, await_effect
 from bictl.errors import BictlError, NotFound, StageFailed, TimedOut, Unreachable
 
@@ -174,7 +174,7 @@ def _connector(worker: "ConnectWorker", draft: ConnectorFile, planned: Plan) -> 
     nobody can tell, and of one at rest nothing is asked."""
     found = worker.connector(draft.name)
     wanted = {key: value for key, value in draft.config.items() if key not in _ITS_OWN}
-    told = known(draft.plugin) is not None and bool(found.tasks)
+    told = is_source(draft.plugin) and bool(found.tasks)
     return _Look(found, not told or worker.tasks_have(draft.name, wanted))
 
 

@@ -34,6 +34,11 @@ def known(plugin: str) -> Plugin | None:
     return Plugin(frozenset([*lists["any"], *lists[source]]), frozenset(lists[f"{source} driver"]))
 
 
+def is_source(plugin: str) -> bool:
+    """Whether it is a source that bictl knows."""
+    return _source(plugin) is not None
+
+
 def is_sql_server(plugin: str) -> bool:
     """Whether it is Debezium's SQL Server source, under whichever name."""
     return _source(plugin) == "sqlserver"

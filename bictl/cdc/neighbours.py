@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.finding import Finding, fail, warn
-from bictl.cdc.known_keys import is_postgres, is_sql_server
+from bictl.cdc.known_keys import is_postgres, is_source, is_sql_server
 from bictl.cdc.rules import captured, databases
 from bictl.settings import Table
 
@@ -34,7 +34,7 @@ def _shared(draft: ConnectorFile, other: Neighbour) -> Iterator[Finding]:
     mine, theirs = draft.config, other.config
     who = f"{other.name} ({other.where})"
     if other.name == draft.name:
-        yield fail("name", f"{who} has the same name", "give each connector a name of its own")
+        yield warn("name", f"{who} has the same name", "one of the two undoes the other")
         return
     if (prefix := mine.get("topic.prefix")) and theirs.get("topic.prefix") == prefix:
         yield fail(
@@ -102,18 +102,20 @@ def check_name(
     draft: ConnectorFile, *, configured: str, neighbours: Iterable[Neighbour]
 ) -> Iterator[Finding]:
     """`[connect] connector` is whom verify and doctor ask for; it may be another one's name."""
+    if not is_source(draft.plugin):
+        return
     if configured not in (draft.name, *(other.name for other in neighbours)):
         yield warn(
             "name",
             f"{draft.name}, while [connect] connector is {configured}, which is nowhere",
-            f"write connector = {draft.name!r} in the configuration, or correct the file",
+            f'write connector = "{draft.name}" in the configuration, or correct the file',
         )
 
 
 def _topics_are_known(config: Mapping[str, str]) -> bool:
     """Whether a record's topic follows from the configuration without running any code."""
     plugin = config.get("connector.class", "")
-    if not (is_sql_server(plugin) or is_postgres(plugin)) or not config.get("topic.prefix"):
+    if not is_source(plugin) or not config.get("topic.prefix"):
         return False
     own = [key for key in config if key.startswith(("topic.delimiter", "topic.naming", "topic.re"))]
     names = [name.strip() for name in config.get("transforms", "").split(",") if name.strip()]

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 
 from bictl.cdc.finding import Finding, fail, warn
-from bictl.cdc.known_keys import JSON_CONVERTER, is_postgres, is_sql_server
+from bictl.cdc.known_keys import JSON_CONVERTER, is_postgres, is_source, is_sql_server
 
 Config = Mapping[str, str]
 _HISTORY = "schema.history.internal.kafka."
@@ -76,6 +76,8 @@ def _prefix(config: Config) -> Iterator[Finding]:
 
 def _tables(config: Config) -> Iterator[Finding]:
     """Debezium compares a table as schema.table with each entry, a regular expression."""
+    if not is_source(config.get("connector.class", "")):
+        return
     if "table.include.list" not in config and "table.exclude.list" not in config:
         yield warn("table.include.list", "missing: every table is captured", "name the tables")
     for key in ("table.include.list", "table.exclude.list"):

@@ -13,6 +13,7 @@ from bictl.cli.cdc.draft import (
     around,
     check_fail_on,
     draft_of,
+    say_who_is_awaited,
     stop_at,
     tell,
 )
@@ -69,7 +70,7 @@ def apply(
         if planned.changes and not dry_run:
             if planned.before:
                 need_person(f"apply changes {draft.name}, which is there already", yes=yes)
-            here.screen.say(f"the worker tries the database at {draft.database}")
+            say_who_is_awaited(here, draft)
             whole = ask(asked, draft, own)
             tell(here, whole.less(own))
             stop_at(whole, fail_on=fail_on)

@@ -108,6 +108,12 @@ def _beside(here: Session, draft: "ConnectorFile") -> tuple["Neighbour", ...]:
     )
 
 
+def say_who_is_awaited(here: Session, draft: "ConnectorFile") -> None:
+    """The worker's validate waits for the source's database, up to a minute and a half."""
+    if draft.database:
+        here.screen.say(f"the worker tries the database at {draft.database}")
+
+
 def tell(here: Session, verdict: "Verdict") -> None:
     """What was found, on stderr."""
     for one in verdict.warnings:

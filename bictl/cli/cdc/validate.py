@@ -13,6 +13,7 @@ from bictl.cli.cdc.draft import (
     around,
     check_fail_on,
     draft_of,
+    say_who_is_awaited,
     stop_at,
     tell,
 )
@@ -85,5 +86,5 @@ def _verdict(here: Session, draft: "ConnectorFile", near: "Around") -> "Verdict"
     asked = worker(here)
     own = look(asked, draft, near)
     if not own.failures and not own.silence:
-        here.screen.say(f"the worker tries the database at {draft.database}")
+        say_who_is_awaited(here, draft)
     return ask(asked, draft, own)
