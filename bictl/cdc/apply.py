@@ -208,7 +208,7 @@ def _applied(
     worker: "ConnectWorker", planned: Plan, look: _Look, *, changed: bool, settled: bool = True
 ) -> Applied:
     found = look.connector
-    verdict = judge(found, answers=True, address=worker.address)
+    verdict = judge(found, answers=True)
     if not settled and verdict.health == "ok":
         late = "its tasks run, and do not have the new configuration yet"
         verdict = replace(verdict, health="unknown", reason=late)

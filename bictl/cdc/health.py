@@ -6,7 +6,8 @@ worker whose Kafka is gone goes on saying RUNNING from memory. Health is judged 
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote
+
+from bictl.cdc.words import command
 
 if TYPE_CHECKING:
     from bictl.clients.connect import Connector
@@ -23,35 +24,34 @@ class Verdict:
     hint: str | None = None
 
 
-def judge(connector: "Connector", *, answers: bool, address: str) -> Verdict:
+def judge(connector: "Connector", *, answers: bool) -> Verdict:
     """What a connector's states come to; `answers` is false when its offsets could not be read."""
-    url = f"{address}/connectors/{quote(connector.name, safe='')}"
     return (
-        _failed(connector, url)
-        or _at_rest(connector, url)
+        _failed(connector)
+        or _at_rest(connector)
         or _unsettled(connector)
-        or _running(connector, url, answers=answers)
+        or _running(connector, answers=answers)
     )
 
 
-def _failed(connector: "Connector", url: str) -> Verdict | None:
+def _failed(connector: "Connector") -> Verdict | None:
     failed = [task for task in connector.tasks if task.state == "FAILED"]
     if failed:
         count = f"{len(failed)} of {len(connector.tasks)} tasks FAILED"
-        return Verdict("fail", f"{count}: {root_cause(failed[0].trace)}", _restart(url))
+        return Verdict("fail", f"{count}: {root_cause(failed[0].trace)}", _restart(connector))
     if connector.state == "FAILED":
         reason = f"the connector FAILED: {root_cause(connector.trace)}"
-        return Verdict("fail", reason, _restart(url))
+        return Verdict("fail", reason, _restart(connector))
     return None
 
 
-def _at_rest(connector: "Connector", url: str) -> Verdict | None:
+def _at_rest(connector: "Connector") -> Verdict | None:
     """Paused or stopped; an unknown kind is what a worker shows for a moment after a deletion."""
     if connector.kind == "unknown":
         return Verdict("unknown", "the worker no longer knows its type: it was just deleted")
     for state in ("STOPPED", "PAUSED"):
         if state in _states(connector):
-            hint = f"to go on: curl -X PUT '{url}/resume'"
+            hint = f"to go on: {command('resume', connector.name)}"
             return Verdict("warn", f"{state} by a person: changes are not captured", hint)
     return None
 
@@ -64,9 +64,10 @@ def _unsettled(connector: "Connector") -> Verdict | None:
     return Verdict("unknown", reason, "look again in a few seconds")
 
 
-def _running(connector: "Connector", url: str, *, answers: bool) -> Verdict:
+def _running(connector: "Connector", *, answers: bool) -> Verdict:
     if not connector.tasks:
-        return Verdict("fail", "RUNNING without a task: nothing is captured", _restart(url))
+        hint = command("restart", connector.name, "--all")
+        return Verdict("fail", "RUNNING without a task: nothing is captured", hint)
     if not answers:
         reason = "the worker says RUNNING but gives no offsets: its Kafka may be down"
         return Verdict("unknown", reason, "bictl doctor")
@@ -77,8 +78,8 @@ def _states(connector: "Connector") -> set[str]:
     return {connector.state, *(task.state for task in connector.tasks)}
 
 
-def _restart(url: str) -> str:
-    return f"remove the cause, then: curl -X POST '{url}/restart?includeTasks=true&onlyFailed=true'"
+def _restart(connector: "Connector") -> str:
+    return f"remove the cause, then: {command('restart', connector.name)}"
 
 
 def root_cause(trace: str) -> str:

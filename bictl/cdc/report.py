@@ -82,7 +82,7 @@ def _positions(
 def _status(
     worker: "ConnectWorker", connector: "Connector", positions: tuple[Position, ...] | None
 ) -> ConnectorStatus:
-    verdict = judge(connector, answers=positions is not None, address=worker.address)
+    verdict = judge(connector, answers=positions is not None)
     return ConnectorStatus(
         name=connector.name,
         kind=connector.kind,

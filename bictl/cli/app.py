@@ -53,7 +53,9 @@ COMMANDS = {
         "verify", LOOK, "Prove every boundary, or name the exact range that is missing."
     ),
     "trace": Entry("trace", LOOK, "One record in every layer, by its key or its offset."),
-    "cdc": Entry("cdc", LOOK, "The source's connector: what it does and how far it is."),
+    "cdc": Entry(
+        "cdc", LOOK, "The source's connector: what it does, how far it is, changes to it."
+    ),
     "status": Entry("status", LOOK, "One screen a table: how far it is, and what ran last."),
     "runs": Entry("runs", LOOK, "What ran, when, how it ended, and what it said."),
     "doctor": Entry("doctor", LOOK, "Probe everything that bictl's promises depend on."),

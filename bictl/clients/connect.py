@@ -26,6 +26,15 @@ class Worker:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Plugin:
+    """A connector class that the worker can run; `kind` is source or sink."""
+
+    name: str
+    kind: str
+    version: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Task:
     """One task as the worker reports it; `trace` is Java's, empty unless it failed."""
 
@@ -85,6 +94,17 @@ class ConnectWorker:
         if not isinstance(found, dict) or "kafka_cluster_id" not in found:
             self._rest.other_service("an answer without kafka_cluster_id")
         return Worker(version=str(found.get("version", "")), cluster=found["kafka_cluster_id"])
+
+    def plugins(self) -> tuple[Plugin, ...]:
+        """The connector classes that the worker found, by name."""
+        return tuple(
+            Plugin(
+                name=str(one["class"]),
+                kind=str(one.get("type", "")),
+                version=str(one.get("version") or ""),
+            )
+            for one in sorted(self._rest.get("/connector-plugins"), key=lambda one: one["class"])
+        )
 
     def names(self) -> list[str]:
         """The connectors' names."""

@@ -61,7 +61,7 @@ def test_a_failed_task_is_said_with_its_root_cause_and_exit_1(status, replay):
     assert done.exit_code == 1
     assert done.stdout.split("\t")[:2] == ["pg-product", "fail"]
     assert "java.net.ConnectException: Connection refused" in done.stderr
-    assert "onlyFailed=true" in done.stderr
+    assert "hint: remove the cause, then: bictl cdc restart pg-product" in done.stderr
 
 
 def test_the_quiet_check_is_silent_when_well_and_one_pair_when_not(status, replay):

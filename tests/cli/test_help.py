@@ -14,12 +14,17 @@ README = Path(__file__).parents[2] / "README.md"
 
 def _commands():
     for name, entry in COMMANDS.items():
-        command = typer.main.get_command(importlib.import_module(f"bictl.cli.{entry.module}").app)
-        children = getattr(command, "commands", None)
-        if children is None:
-            yield name, command
-        else:
-            yield from ((f"{name} {child}", item) for child, item in children.items())
+        module = importlib.import_module(f"bictl.cli.{entry.module}")
+        yield from _leaves(name, typer.main.get_command(module.app))
+
+
+def _leaves(name, command):
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield name, command
+    else:
+        for child, item in children.items():
+            yield from _leaves(f"{name} {child}", item)
 
 
 @pytest.mark.parametrize(

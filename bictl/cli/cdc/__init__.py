@@ -1,18 +1,25 @@
 """bictl cdc: the source's connector; a file a command."""
 
 from bictl.cli.app import Command, group
+from bictl.cli.cdc import offsets
 from bictl.cli.cdc.apply import apply
+from bictl.cli.cdc.change import delete, pause, restart, resume, stop
+from bictl.cli.cdc.plugins import plugins
 from bictl.cli.cdc.status import status
 from bictl.cli.cdc.validate import validate
 
-app = group("The source's connector: what it does and how far it is.")
+app = group("The source's connector: what it does, how far it is, and changes to it.")
 
 
 @app.callback()
 def cdc() -> None:
-    """The source's connector: what it does and how far it is."""
+    """The source's connector: what it does, how far it is, and changes to it."""
 
 
 app.command(cls=Command)(status)
 app.command(cls=Command)(validate)
 app.command(cls=Command)(apply)
+for command in (restart, pause, resume, stop, delete):
+    app.command(cls=Command)(command)
+app.add_typer(offsets.app, name="offsets")
+app.command(cls=Command)(plugins)

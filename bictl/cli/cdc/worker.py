@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bictl.cli.session import Session
-from bictl.errors import ConfigError
+from bictl.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from bictl.cdc import Patience
@@ -31,9 +31,17 @@ def worker(here: Session) -> "ConnectWorker":
     return here.clients.connect()
 
 
+def connector_name(here: Session, name: str | None) -> str:
+    """The connector that is meant; UsageError for one without a name."""
+    if name is not None and not name.strip():
+        raise UsageError("the connector's name is empty", hint="bictl cdc status lists them")
+    return here.settings.connect.connector if name is None else name
+
+
 def patience(here: Session) -> "Patience":
     """How long this run waits for an effect."""
     from bictl.cdc import Patience
 
-    seconds = here.options.timeout or WAIT
+    # a little less than --timeout, so that what was seen is said
+    seconds = 0.9 * here.options.timeout if here.options.timeout else WAIT
     return Patience(until=time.monotonic() + seconds, stop=here.stop)
