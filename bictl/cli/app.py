@@ -63,6 +63,7 @@ COMMANDS = {
     "stack": Entry("stack", OPERATE, "The embedded services: up, down, status."),
     "migrate": Entry("migrate", OPERATE, "Create or upgrade bictl's tables in Postgres."),
     "prune": Entry("prune", OPERATE, "Remove from bronze what newer records have replaced."),
+    "tables": Entry("tables", OPERATE, "The carried tables: add, list, follow the source."),
     "quarantine": Entry(
         "quarantine", OPERATE, "The records that bronze could not hold: list, show, retry."
     ),

@@ -1,0 +1,1 @@
+"""A source table's whole way through the layers, written from what its topic says of itself."""
