@@ -1,6 +1,7 @@
 """Source → Kafka: what each connector does, whether it is well, and the changes made to it."""
 
 from bictl.cdc.apply import Applied, Plan, apply, consequences, plan
+from bictl.cdc.arrival import Arrival
 from bictl.cdc.change import Change, Request, Verb, carry_out, failure, prepare, watch
 from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.finding import Finding
@@ -10,6 +11,7 @@ from bictl.cdc.offsets import Reset, plan_reset, reset_offsets, show_offsets
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.position import Position, decode
 from bictl.cdc.report import ConnectorStatus, TaskStatus, exit_code, status
+from bictl.cdc.signal import Channel, Signal, check_topic, prepare_signal
 from bictl.cdc.validate import Around, Verdict, ask, check, look
 from bictl.cdc.verbs import DELETE, PAUSE, RESTART_ALL, RESTART_FAILED, RESUME, STOP
 from bictl.cdc.version import kafka_version, need_version
@@ -23,7 +25,9 @@ __all__ = [
     "STOP",
     "Applied",
     "Around",
+    "Arrival",
     "Change",
+    "Channel",
     "ConnectorFile",
     "ConnectorStatus",
     "Finding",
@@ -34,6 +38,7 @@ __all__ = [
     "Position",
     "Request",
     "Reset",
+    "Signal",
     "TaskStatus",
     "Verb",
     "Verdict",
@@ -42,6 +47,7 @@ __all__ = [
     "await_effect",
     "carry_out",
     "check",
+    "check_topic",
     "consequences",
     "decode",
     "exit_code",
@@ -54,6 +60,7 @@ __all__ = [
     "plan",
     "plan_reset",
     "prepare",
+    "prepare_signal",
     "reset_offsets",
     "root_cause",
     "show_offsets",

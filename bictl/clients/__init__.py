@@ -71,6 +71,19 @@ class Clients:
 
         return ConnectWorker(self.settings.connect, timeout=self._timeout)
 
+    def write(self, topic: str, *, partition: int, key: bytes, value: bytes) -> int:
+        """Writes one record to a topic that exists; its offset."""
+        from bictl.clients.topic_writer import write_record
+
+        return write_record(
+            self.settings.kafka,
+            topic,
+            partition=partition,
+            key=key,
+            value=value,
+            timeout=self._timeout,
+        )
+
     def close(self) -> None:
         """Closes what was opened."""
         for name in ("reader", "database"):

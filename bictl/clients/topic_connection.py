@@ -92,6 +92,25 @@ def open_admin(kafka: Kafka, *, timeout: float) -> Any:
     return _open(kafka, KafkaAdminClient, timeout)
 
 
+def open_producer(kafka: Kafka, *, timeout: float) -> Any:
+    """A KafkaProducer whose records are there once, and on every replica that has to have them."""
+    from kafka import KafkaProducer
+
+    milliseconds = max(1000, int(timeout * 1000))
+    return _open(
+        kafka,
+        lambda **options: KafkaProducer(
+            acks="all",
+            enable_idempotence=True,
+            delivery_timeout_ms=milliseconds,
+            max_block_ms=milliseconds,
+            metrics_enabled=False,
+            **options,
+        ),
+        timeout,
+    )
+
+
 def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
     _log.setLevel(max(_log.level, logging.WARNING))  # DEBUG prints sasl_plain_password
     doing = f"connect to Kafka at {kafka.bootstrap_servers}"
@@ -117,11 +136,16 @@ def _open(kafka: Kafka, connect: Callable[..., Any], timeout: float) -> Any:
         if isinstance(error, BictlError):
             raise error
         raise _failure(kafka, server, doing, error, words.reason) from error
-    advertised = {(str(one.host), int(one.port)) for one in client._manager.cluster.brokers()}
+    advertised = {(str(one.host), int(one.port)) for one in _cluster(client).brokers()}
     if (lost := unreached(kafka, advertised, min(timeout, PROBE))) is not None:
         client.close()
         raise lost
     return client
+
+
+def _cluster(client: Any) -> Any:
+    """What the client knows of its cluster: a producer keeps it elsewhere."""
+    return client._metadata if hasattr(client, "_metadata") else client._manager.cluster
 
 
 def _first(

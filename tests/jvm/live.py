@@ -78,6 +78,10 @@ class LiveSource:
         self.until(lambda: self.states(name) == ["RUNNING", "RUNNING"])
         return name
 
+    def adopt(self, name: str) -> None:
+        """Has a connector that somebody else creates removed with the rest."""
+        self._created.append(name)
+
     def states(self, name: str | None = None) -> list[str]:
         """The state of the connector and then of each of its tasks; [] before there is one."""
         status, body = self.rest("GET", f"/connectors/{name or self.name}/status")

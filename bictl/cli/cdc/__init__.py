@@ -5,6 +5,7 @@ from bictl.cli.cdc import offsets
 from bictl.cli.cdc.apply import apply
 from bictl.cli.cdc.change import delete, pause, restart, resume, stop
 from bictl.cli.cdc.plugins import plugins
+from bictl.cli.cdc.snapshot import snapshot
 from bictl.cli.cdc.status import status
 from bictl.cli.cdc.validate import validate
 
@@ -21,5 +22,6 @@ app.command(cls=Command)(validate)
 app.command(cls=Command)(apply)
 for command in (restart, pause, resume, stop, delete):
     app.command(cls=Command)(command)
+app.command(cls=Command)(snapshot)
 app.add_typer(offsets.app, name="offsets")
 app.command(cls=Command)(plugins)

@@ -6,7 +6,7 @@ import pytest
 
 from bictl import assets
 from bictl.cdc import Around, ConnectorFile, Neighbour, check, connector_file, leads_to
-from bictl.cdc.known_keys import JSON_CONVERTER, POSTGRES, SQL_SERVER
+from bictl.cdc.known_keys import JSON_CONVERTER, POSTGRES
 from bictl.settings import Table
 
 FOLDER = assets.path("infra", "kafka-connect", "connectors")
@@ -283,7 +283,7 @@ def test_another_converter_than_json_is_warned_about():
     avro = "io.confluent.connect.avro.AvroConverter"
     assert ("warn", "value.converter") in found(draft(value__converter=avro))
     assert found(draft(value__converter="JsonConverter")) == []
-    assert JSON_CONVERTER == PRODUCT.config["value.converter"]
+    assert PRODUCT.config["value.converter"] == JSON_CONVERTER
 
 
 @pytest.mark.parametrize(
