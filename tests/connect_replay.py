@@ -26,6 +26,7 @@ class Replay:
     def __init__(self) -> None:
         self.answers: dict[str, list[tuple[int, str, bytes] | None]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
+        self.sent: list[tuple[str, Any]] = []  # the bodies of changes, by method and path
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -36,13 +37,16 @@ class Replay:
         return f"http://127.0.0.1:{self._server.server_port}"
 
     def give(self, *names: str, path: str | None = None) -> "Replay":
-        """Answers with saved files, each under its own request's path unless `path` is given."""
+        """Answers with saved files, each under its own request's path unless `path` is given; one
+        that is no GET stands under `METHOD path`."""
         for name in names:
             answer = saved(name)
+            method, own = answer["request"]["method"], answer["request"]["path"]
+            place = path or (own if method == "GET" else f"{method} {own}")
             if "exception" in answer:
-                self.hang(path or answer["request"]["path"])
+                self.hang(place)
             else:
-                self.say(path or answer["request"]["path"], answer["status"], answer["body"])
+                self.say(place, answer["status"], answer["body"])
         return self
 
     def say(self, path: str, status: int, body: object) -> None:
@@ -79,9 +83,17 @@ class Replay:
         replay = self
 
         class Handler(BaseHTTPRequestHandler):
+            def do_PUT(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                replay.sent.append((f"PUT {self.path}", json.loads(body)))
+                self._answer(f"PUT {self.path}")
+
             def do_GET(self) -> None:
                 replay.asked.append((self.path, dict(self.headers)))
-                answers = replay.answers.get(self.path)
+                self._answer(self.path)
+
+            def _answer(self, place: str) -> None:
+                answers = replay.answers.get(place)
                 if answers is None:
                     missing = saved("bad_path")
                     answer = (

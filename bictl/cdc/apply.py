@@ -13,11 +13,12 @@ from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.health import Verdict, judge
 from bictl.cdc.known_keys import is_source
 from bictl.cdc.patience import Patience, await_effect
+from bictl.cdc.words import command
 from bictl.errors import BictlError, NotFound, StageFailed, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from bictl.clients.connect import Connector, ConnectWorker
-    from bictl.clients.connect_config import Change
+    from bictl.clients.connect_config import Difference
 
 CALM = 3.0  # seconds for which a state has to stay: a task that fails again runs for ~0.8 s first
 _LONELY = 10.0  # seconds after which a connector without a task is believed to get none
@@ -32,7 +33,7 @@ class Plan:
 
     name: str
     before: "Connector | None"
-    changes: tuple["Change", ...]
+    changes: tuple["Difference", ...]
 
     @property
     def rows(self) -> list[dict[str, Any]]:
@@ -100,7 +101,7 @@ def plan(worker: "ConnectWorker", draft: ConnectorFile) -> Plan:
         return Plan(
             name=draft.name,
             before=worker.connector(draft.name),
-            changes=worker.changes(draft.name, draft.config),
+            changes=worker.differences(draft.name, draft.config),
         )
     except NotFound:
         return Plan(name=draft.name, before=None, changes=differences({}, draft.config))
@@ -120,7 +121,7 @@ def apply(
     found, settled = await_effect(
         lambda: _connector(worker, draft, planned), _Calm(planned), patience
     )
-    if left := worker.changes(draft.name, draft.config):
+    if left := worker.differences(draft.name, draft.config):
         keys = ", ".join(one.key for one in left)
         raise StageFailed(
             f"somebody else changed {draft.name} meanwhile: {keys}",
@@ -187,20 +188,20 @@ def _put(worker: "ConnectWorker", draft: ConnectorFile) -> None:
             return
         raise type(error)(
             f"{error.message}; read back: {draft.name} does not have the new configuration yet",
-            hint=f"the worker may still be at it: bictl cdc status {draft.name}, then run it again",
+            hint=f"the worker may still do it: {command('status', draft.name)}, then run it again",
         ) from error
 
 
 def _has(worker: "ConnectWorker", draft: ConnectorFile, error: BictlError) -> bool:
     """Whether the worker has the configuration; raises `error` where nobody can tell."""
     try:
-        return not worker.changes(draft.name, draft.config)
+        return not worker.differences(draft.name, draft.config)
     except NotFound:
         return False
     except Unreachable:
         raise TimedOut(
             f"{error.message}; whether the change was made could not be read back",
-            hint=f"bictl cdc status {draft.name}, then run it again: it only does what is missing",
+            hint=f"{command('status', draft.name)}, then run it again: it does what is missing",
         ) from error
 
 

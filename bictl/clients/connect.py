@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
-from bictl.clients.connect_config import Change, differences, errors_by_key
+from bictl.clients.connect_config import Difference, differences, errors_by_key
 from bictl.clients.connect_rest import Rest
 from bictl.errors import NotFound
 from bictl.settings import Connect
@@ -176,7 +176,7 @@ class ConnectWorker:
 
         A worker before 3.2 lists none; Debezium's plugins know more than they list.
         """
-        classes = [str(item["class"]) for item in self._rest.get("/connector-plugins")]
+        classes = [one.name for one in self.plugins()]
         if not any(plugin in _aliases(one) for one in classes):
             raise NotFound("connector class", plugin, existing=classes, where=f"on {self.address}")
         try:
@@ -193,7 +193,7 @@ class ConnectWorker:
         path = f"{_plugin_path(config['connector.class'])}/config/validate"
         return errors_by_key(self._rest.send("PUT", path, {**config, "name": name}))
 
-    def changes(self, name: str, config: Mapping[str, str]) -> tuple[Change, ...]:
+    def differences(self, name: str, config: Mapping[str, str]) -> tuple[Difference, ...]:
         """What `put` of this configuration would change; NotFound when there is no such connector.
 
         Nothing at all: a put would only restart it.

@@ -11,8 +11,8 @@ from bictl.settings.redact import mask, redact
 
 
 @dataclass(frozen=True, kw_only=True)
-class Change:
-    """One key that differs between what runs and what shall run; secrets are masked."""
+class Difference:
+    """One key that is not the same in what runs and in what shall run; secrets are masked."""
 
     key: str
     kind: Literal["added", "changed", "removed"]
@@ -20,7 +20,7 @@ class Change:
     new: str | None
 
 
-def differences(running: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[Change, ...]:
+def differences(running: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[Difference, ...]:
     """What a PUT of `wanted` would change, by key; the `name` that the worker adds is none."""
     found = []
     for key in sorted({*running, *wanted} - {"name"}):
@@ -30,7 +30,7 @@ def differences(running: Mapping[str, str], wanted: Mapping[str, str]) -> tuple[
         kind: Literal["added", "changed", "removed"] = (
             "added" if old is None else "removed" if new is None else "changed"
         )
-        found.append(Change(key=key, kind=kind, old=_shown(key, old), new=_shown(key, new)))
+        found.append(Difference(key=key, kind=kind, old=_shown(key, old), new=_shown(key, new)))
     return tuple(found)
 
 
