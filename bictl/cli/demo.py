@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bictl.cli import search, stack, verify
+from bictl.cli import live, search, stack, verify
 from bictl.cli.app import single
 from bictl.cli.run import run_and_say
 from bictl.cli.session import Session, session
@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from bictl.verify import Report
 
 TABLE = "product"
+_JVM = {False: " " * 16, True: f"{' --jvm':<16}"}
+_UP = {
+    False: "Postgres, S3 and a Kafka-compatible broker",
+    True: "Kafka, Connect with Debezium, a source database, Postgres and S3",
+}
 
 
 @dataclass(frozen=True)
@@ -47,6 +52,7 @@ def demo(
     changes: Annotated[
         int, typer.Option(metavar="N", min=0, max=100_000, help="How many changes follow.")
     ] = 300,
+    jvm: Annotated[bool, typer.Option("--jvm", help=stack.JVM_HELP)] = False,
 ) -> None:
     """Start the embedded services, publish a product catalogue as SQL Server change events, and
     carry it all the way: ingest, load-bronze, transform, embed, a few searches, verify.
@@ -54,27 +60,35 @@ def demo(
     Run again, it goes on where it was: new changes flow through, nothing is done twice. It works
     on its own services and data only, whatever is configured; `bictl stack down` ends them.
 
+    With --jvm the changes are real: a source database is filled, Debezium takes its snapshot and
+    then captures transactions that insert, update, delete, change keys and roll back; also shown is
+    how long a commit takes to the topic and to staging. It needs what `bictl stack up --jvm` needs.
+
     Examples:
 
       bictl demo
       bictl demo --products 61443          # the whole catalogue
+      bictl demo --jvm                     # from a live database, through a real Kafka
       bictl stack down --purge             # end it and remove its data
     """
     with session(context) as here:
-        running = stack.start(here)
+        running = stack.start(here, jvm=jvm)
         here.stop.on_first = lambda: here.screen.say(
             f"stopping: the batch at work is finished first; once more stops now; "
             f"{stack.STILL_RUNNING}"
         )
         _use(here, running)
-        here.screen.say(f"{'stack':<12}Postgres, S3 and a Kafka-compatible broker are up")
-        published = _publish(here, running, products=products, changes=changes)
+        here.screen.say(f"{'stack':<12}{_UP[jvm]} are up")
+        captured = _capture(here, running, products, changes) if jvm else None
+        published = captured.published if captured else _publish(here, running, products, changes)
         code, steps = _run(here)
-        results = _search(here) if code in (0, 3) else []
+        worked = code in (0, 3)
+        latency = _measure(here, running, captured) if captured and worked else None
+        results = _search(here) if worked else []
         report = _verify(here)
-        _show(here, published, steps, results, report)
+        _show(here, published, steps, results, report, {"latency": latency} if latency else {})
         code = code or report.exit_code
-        here.screen.say(_next(running) if code == 0 else _AGAIN)
+        here.screen.say(_next(running) if code == 0 else _again(jvm))
     raise typer.Exit(code)
 
 
@@ -86,7 +100,16 @@ def _use(here: Session, running: "Stack") -> None:
     here.use(load(config=str(running.configuration), environment=environment))
 
 
-def _publish(here: Session, running: "Stack", *, products: int, changes: int) -> "Published":
+def _capture(here: Session, running: "Stack", products: int, changes: int) -> live.Captured:
+    return live.capture(here, running, here.settings.table(TABLE), products, changes)
+
+
+def _measure(here: Session, running: "Stack", captured: live.Captured) -> dict[str, Any]:
+    first = captured.published.first
+    return live.measure(here, running, here.settings.table(TABLE), first)
+
+
+def _publish(here: Session, running: "Stack", products: int, changes: int) -> "Published":
     from bictl.local.publish import publish
 
     with here.screen.progress() as on_progress:
@@ -181,6 +204,7 @@ def _show(
     steps: Sequence[dict[str, Any]],
     results: "Sequence[tuple[Question, SearchResult]]",
     report: "Report",
+    more: dict[str, Any],
 ) -> None:
     """One document for programs; for people the searches and then the verdict."""
     from bictl.verify.present import as_document
@@ -191,7 +215,7 @@ def _show(
     table = here.settings.table(TABLE)
     views = [(question, search.view_of(result, table)) for question, result in results]
     if here.screen.format in ("json", "jsonl"):
-        here.screen.show(_document(published, steps, views, as_document(report)))
+        here.screen.show(_document(published, steps, views, as_document(report), more))
         return
     if here.screen.format == "table":
         for question, view in views:
@@ -205,6 +229,7 @@ def _document(
     steps: Sequence[dict[str, Any]],
     views: Sequence[tuple[Question, View]],
     verdict: dict[str, Any],
+    more: dict[str, Any],
 ) -> View:
     return View(
         schema="bictl.demo/1",
@@ -220,13 +245,16 @@ def _document(
             },
             "searches": [{**view.extra, "hits": list(view.rows)} for _, view in views],
             "verify": verdict,
+            **more,
         },
     )
 
 
-_AGAIN = """next:
+def _again(jvm: bool) -> str:
+    return f"""\
+next:
   bictl stack status        # what runs
-  bictl demo                # again: it starts what does not, and goes on where it stopped"""
+  bictl demo{_JVM[jvm]}# again: it starts what does not, and goes on where it stopped"""
 
 
 def _next(running: "Stack") -> str:
@@ -240,7 +268,7 @@ def _next(running: "Stack") -> str:
             "next:",
             f"  {program} search 'a gift for somebody who cycles' --where 'price < 40'",
             f"  {program} verify              # every check",
-            "  bictl demo                # again: new changes flow through",
+            f"  bictl demo{_JVM[running.jvm]}# again: new changes flow through",
             "  bictl stack down          # end the services; --purge removes the data",
         )
     )

@@ -3,9 +3,11 @@
 https://debezium.io/documentation/reference/2.4/connectors/postgresql.html
 """
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 
+from bictl.local.configuration import CONNECTOR
 from bictl.local.source import DATABASE
 
 SERVER = "cord"
@@ -44,7 +46,17 @@ def connector(
         "poll.interval.ms": "100",
         "key.converter": "org.apache.kafka.connect.json.JsonConverter",
         "key.converter.schemas.enable": "true",
+        "key.converter.replace.null.with.default": "false",
         "value.converter": "org.apache.kafka.connect.json.JsonConverter",
         "value.converter.schemas.enable": "true",
         "value.converter.replace.null.with.default": "false",
     }
+
+
+def write_file(directory: Path, source_file: Path) -> Path:
+    """The stack's connector as a file, for `bictl cdc apply`; it holds no secret."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    path = directory / f"{CONNECTOR}.json"
+    document = {"name": CONNECTOR, "config": connector(source_file)}
+    path.write_text(json.dumps(document, indent=2) + "\n", encoding="utf-8")
+    return path

@@ -1,5 +1,7 @@
 """The bictl.toml of the local stack, which settings.load() uses when there is no other one."""
 
+from pathlib import Path
+
 from bictl.local.ports import HOST
 from bictl.local.postgres import DATABASE, USER
 from bictl.local.seaweed import BUCKET, REGION
@@ -52,4 +54,10 @@ end_offsets = "list"
 [connect]
 url = "http://{HOST}:{place.ports["connect"]}"
 connector = "{CONNECTOR}"
+connectors_dir = "{connectors_dir(place.directory)}"
 """
+
+
+def connectors_dir(directory: Path) -> Path:
+    """Where the connector's file is, in a stack's directory."""
+    return directory / "connectors"

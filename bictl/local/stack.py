@@ -17,6 +17,7 @@ from pathlib import Path
 from bictl import settings
 from bictl.errors import AccessDenied, NotFound, StageFailed, UsageError
 from bictl.local import configuration, jars, source, state
+from bictl.local.capture import write_file
 from bictl.local.connect import ConnectWorker, source_file
 from bictl.local.java import java
 from bictl.local.kafka import Kafka
@@ -170,6 +171,8 @@ class Stack:
             self._launcher.wait(service, stop, on_wait)
             if stop():
                 return
+        if self._state.jvm:
+            write_file(configuration.connectors_dir(self.directory), self.source_file)
         text = configuration.text(self._place, jvm=self._state.jvm)
         state.write_private(self.configuration, text)
         on_progress(Progress(stage="stack", done=total, total=total, unit="services"))

@@ -11,7 +11,7 @@ from typing import Any
 import psycopg2
 
 from bictl.clients.topics import TopicReader
-from bictl.errors import NotFound
+from bictl.local.arrival import end_of
 from bictl.local.capture import connector
 from bictl.local.stack import Stack
 from bictl.settings import Postgres, Settings
@@ -106,9 +106,8 @@ class LiveSource:
 
     def end(self, table: str = "dbo.Product") -> int:
         """How many records the table's topic has so far, by its end."""
-        with closing(TopicReader(self._kafka)) as reader, suppress(NotFound):
-            return reader.offsets(self.topic(table), [0])[0].high
-        return 0
+        with closing(TopicReader(self._kafka)) as reader:
+            return end_of(reader, self.topic(table))
 
     def until(self, condition: Callable[[], object], seconds: float = 60) -> None:
         """Waits until a condition holds."""
