@@ -170,7 +170,7 @@ def _gone(standing: Standing, loaded: Event | None) -> Layer | None:
         return None
     if loaded.is_gone:
         return Layer(name=STAGING, state=State.DELETED, said=(f"by {loaded.words}",))
-    if is_closed(loaded, standing.snapshot):
+    if is_closed(loaded, standing.snapshots):
         said = f"a later snapshot did not find it; its newest record is {loaded.words}"
         return Layer(name=STAGING, state=State.CLOSED, said=(said,))
     return None

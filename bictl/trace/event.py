@@ -38,12 +38,6 @@ class Position:
         """What is unknown comes first."""
         return self.commit_lsn or "", self.change_lsn or "", -1 if self.lsn is None else self.lsn
 
-    def is_before(self, other: "Position") -> bool:
-        """Whether it is earlier, as far as both are known."""
-        if self.commit_lsn and other.commit_lsn:
-            return self.commit_lsn < other.commit_lsn
-        return self.lsn is not None and other.lsn is not None and self.lsn < other.lsn
-
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -57,6 +51,7 @@ class Event:
     position: Position
     snapshot: str
     where: str
+    source_table: str = ""
     loaded_at: datetime | None = None
 
     @property
@@ -118,14 +113,34 @@ def newest(events: Iterable[Event]) -> Event | None:
     return next((event for event in reversed(in_order(known)) if event in rivals), None)
 
 
-def is_closed(event: Event, snapshot: tuple[int, Position] | None) -> bool:
-    """Whether a finished snapshot, later than the event, did not find its key."""
-    if snapshot is None:
-        return False
-    number, position = snapshot
-    if event.generation_no != number:
-        return event.generation_no < number
-    return event.position.is_before(position)
+@dataclass(frozen=True, kw_only=True)
+class Began:
+    """Where a finished snapshot of a source table began in the topic."""
+
+    source_table: str
+    generation_no: int
+    partition: int
+    offset: int
+    timestamp: datetime
+
+
+def is_closed(event: Event, snapshots: Iterable[Began]) -> bool:
+    """Whether a finished snapshot, which began behind the event, did not find its key."""
+    return any(
+        _is_before(event, began)
+        for began in snapshots
+        if "" in (began.source_table, event.source_table)
+        or began.source_table == event.source_table
+    )
+
+
+def _is_before(event: Event, began: Began) -> bool:
+    """By offset in the partition of the snapshot's first record, by Kafka's time in another one."""
+    if event.generation_no != began.generation_no:
+        return event.generation_no < began.generation_no
+    if event.place.partition == began.partition:
+        return event.place.offset < began.offset
+    return event.timestamp is not None and event.timestamp < began.timestamp
 
 
 def _position(event: Event, ascending: Sequence[Event]) -> Position:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from bictl import assets
 from bictl.clients.relations import columns, require
 from bictl.errors import BictlError, StageFailed
-from bictl.trace.event import Event, Position, event_of
+from bictl.trace.event import Began, Event, Position, event_of
 from bictl.trace.key import Key
 from bictl.trace.payload import moment
 from bictl.trace.report import Place
@@ -64,7 +64,7 @@ class Standing:
     events: tuple[Event, ...] = ()
     quarantined: tuple[Event, ...] = ()
     total: int = 0
-    snapshot: tuple[int, Position] | None = None
+    snapshots: tuple[Began, ...] = ()
     staged: "Staged | BictlError | None" = None
     vector: "Vector | BictlError | None" = None
 
@@ -115,7 +115,7 @@ class Warehouse:
             events=events,
             quarantined=() if self.is_new else self._quarantined(key),
             total=total,
-            snapshot=None if self.is_new else self._snapshot(),
+            snapshots=() if self.is_new else self._snapshots(),
             staged=staged,
             vector=self._vector_of(key, staged),
         )
@@ -224,15 +224,12 @@ class Warehouse:
             if key.matches(record.key, record.value)
         )
 
-    def _snapshot(self) -> tuple[int, Position] | None:
-        rows = self.database.rows(
+    def _snapshots(self) -> tuple[Began, ...]:
+        rows = self.database.dicts(
             self.database.named("trace/snapshot", bronze=self._table.bronze),
             {"topic": self._table.topic},
         )
-        if not rows:
-            return None
-        number, commit_lsn, lsn = rows[0]
-        return number, Position(commit_lsn=commit_lsn, lsn=lsn)
+        return tuple(Began(**row) for row in rows)
 
     def _staged(self, key: Key) -> Staged | None:
         """The row that staging shows of the key; Missing where there is no such view."""
@@ -309,6 +306,7 @@ def _event(row: Mapping[str, Any]) -> Event:
         ),
         snapshot=row["snapshot"],
         where="bronze",
+        source_table=row["source_table"],
         loaded_at=row["ingested_at"],
     )
 

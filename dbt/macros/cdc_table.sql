@@ -92,8 +92,18 @@ where
     state.operation <> 'd'
     and not exists (
         select from closed
-        where (newest.generation_no, bronze.cdc_position(state.event) collate "C")
-            < (closed.generation_no, closed.position)
+        where
+            (
+                newest.generation_no < closed.generation_no
+                or newest.generation_no = closed.generation_no
+                and case when record.kafka_partition = closed.kafka_partition
+                    then record.kafka_offset < closed.kafka_offset
+                    else record.kafka_timestamp < closed.kafka_timestamp end
+            )
+            and (
+                closed.source_table = ''
+                or {{ cdc_source_table('state.event') }} in ('', closed.source_table)
+            )
     )
 {%- endmacro %}
 
@@ -212,23 +222,122 @@ newest as (
 {%- endmacro %}
 
 
-{#- The newest finished snapshot, when records are older than it: a key whose newest record is older
-    was not there anymore when the snapshot was taken. The first snapshot of a topic closes nothing,
-    and that is found out from the first record of each partition, not from all records. -#}
+{#- Which table of the source a record is of; several may be routed into one topic. -#}
+{% macro cdc_source_table(event) -%}
+concat_ws('.',
+    {%- for part in ('db', 'schema', 'table') %}
+    bronze.cdc_source({{ event }}, bronze.cdc_is_envelope({{ event }}), '{{ part }}')
+    {{- ',' if not loop.last }}
+    {%- endfor %})
+{%- endmacro %}
+
+
+{#- Where the newest finished snapshot of each source table began, when something was written before
+    it: a key whose newest record was written before was not there anymore when the snapshot was
+    taken. The log's order decides, not the source's position: a transaction that was open while the
+    snapshot was taken comes behind it with older positions, and a restored source counts anew.
+
+    Finished: a last marker with a first marker of the same position before it, and nothing of what
+    stands between them in quarantine. A table of one row has only the last marker; that it is so is
+    seen from the record right before it, where the topic has one partition. -#}
 {% macro cdc_closed(bronze) -%}
-finished_snapshot as (
+marker as materialized (
     select
         coalesce(g.generation_no, 0) as generation_no,
-        bronze.cdc_position(bronze.cdc_event(b.cdc_payload)) collate "C" as position
+        b.kafka_topic,
+        b.generation,
+        b.kafka_partition,
+        b.kafka_offset,
+        b.kafka_timestamp,
+        bronze.cdc_snapshot_marker(b.cdc_payload) as marker,
+        coalesce(bronze.cdc_position(unwrapped.event), '') collate "C" as position,
+        {{ cdc_source_table('unwrapped.event') }} as source_table
     from {{ bronze }} as b
     left join bronze.cdc_generation as g using (kafka_topic, generation)
+    cross join lateral (select bronze.cdc_event(b.cdc_payload) as event offset 0) as unwrapped
     where bronze.cdc_snapshot_marker(b.cdc_payload) in ('first', 'last')
-    group by 1, 2
-    having
-        bool_or(bronze.cdc_snapshot_marker(b.cdc_payload) = 'first')
-        and bool_or(bronze.cdc_snapshot_marker(b.cdc_payload) = 'last')
-    order by 1 desc, 2 desc nulls last
-    limit 1
+),
+
+finished_snapshot as (
+    select distinct on (ended.source_table)
+        ended.source_table,
+        ended.generation_no,
+        began.kafka_partition,
+        began.kafka_offset,
+        began.kafka_timestamp
+    from marker as ended
+    cross join lateral (
+        select
+            marker.kafka_partition,
+            marker.kafka_offset,
+            marker.kafka_timestamp
+        from marker
+        where
+            marker.marker = 'first'
+            and marker.kafka_topic = ended.kafka_topic
+            and marker.generation = ended.generation
+            and marker.source_table = ended.source_table
+            and marker.position = ended.position
+            and case when marker.kafka_partition = ended.kafka_partition
+                then marker.kafka_offset < ended.kafka_offset
+                else marker.kafka_timestamp <= ended.kafka_timestamp end
+
+        union all
+
+        select ended.kafka_partition, ended.kafka_offset, ended.kafka_timestamp
+        where
+            not exists (
+                select from partition
+                where
+                    partition.kafka_topic = ended.kafka_topic
+                    and partition.generation = ended.generation
+                    and partition.kafka_partition <> ended.kafka_partition
+            )
+            and (
+                ended.kafka_offset = 0
+                or exists (
+                    select
+                    from {{ bronze }} as b
+                    cross join lateral (
+                        select bronze.cdc_event(b.cdc_payload) as event offset 0
+                    ) as unwrapped
+                    where
+                        b.kafka_topic = ended.kafka_topic
+                        and b.generation = ended.generation
+                        and b.kafka_partition = ended.kafka_partition
+                        and b.kafka_offset = ended.kafka_offset - 1
+                        and (
+                            coalesce(bronze.cdc_source(
+                                unwrapped.event,
+                                bronze.cdc_is_envelope(unwrapped.event),
+                                'snapshot'), 'false') = 'false'
+                            or coalesce(bronze.cdc_position(unwrapped.event), '') <> ended.position
+                        )
+                )
+            )
+
+        order by kafka_timestamp desc, kafka_offset desc
+        limit 1
+    ) as began
+    where
+        ended.marker = 'last'
+        and not exists (
+            select from bronze.cdc_quarantine as q
+            where
+                q.kafka_topic = ended.kafka_topic
+                and q.generation = ended.generation
+                and case when q.kafka_partition = began.kafka_partition
+                    then q.kafka_offset > began.kafka_offset
+                    else q.kafka_timestamp >= began.kafka_timestamp end
+                and case when q.kafka_partition = ended.kafka_partition
+                    then q.kafka_offset < ended.kafka_offset
+                    else q.kafka_timestamp <= ended.kafka_timestamp end
+        )
+    order by
+        ended.source_table,
+        ended.generation_no desc,
+        ended.kafka_timestamp desc,
+        ended.kafka_offset desc
 ),
 
 partition as (
@@ -254,29 +363,33 @@ partition as (
 oldest as (
     select
         coalesce(g.generation_no, 0) as generation_no,
-        bronze.cdc_position(bronze.cdc_event(first_record.cdc_payload)) collate "C" as position
+        first_record.kafka_partition,
+        first_record.kafka_offset,
+        first_record.kafka_timestamp
     from partition
     left join bronze.cdc_generation as g using (kafka_topic, generation)
     cross join lateral (
-        select b.cdc_payload
+        select b.kafka_partition, b.kafka_offset, b.kafka_timestamp
         from {{ bronze }} as b
         where
             b.kafka_topic = partition.kafka_topic
             and b.generation = partition.generation
             and b.kafka_partition = partition.kafka_partition
-            and bronze.cdc_event(b.cdc_payload) is not null
         order by b.kafka_offset
         limit 1
     ) as first_record
 ),
 
 closed as materialized (
-    select generation_no, position
-    from finished_snapshot
+    select *
+    from finished_snapshot as s
     where exists (
         select from oldest
-        where (oldest.generation_no, oldest.position)
-            < (finished_snapshot.generation_no, finished_snapshot.position)
+        where oldest.generation_no < s.generation_no
+            or oldest.generation_no = s.generation_no
+            and case when oldest.kafka_partition = s.kafka_partition
+                then oldest.kafka_offset < s.kafka_offset
+                else oldest.kafka_timestamp < s.kafka_timestamp end
     )
 )
 {%- endmacro %}

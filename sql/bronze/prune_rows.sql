@@ -1,6 +1,6 @@
 -- The rows of one window that may go: each has a newer change of its key behind it, which stands in
--- bronze now and is no earlier in the source's history. Markers of a snapshot stay, and so does the
--- row that was loaded last.
+-- bronze now and is no earlier in the source's history. Markers of a snapshot stay, with the row
+-- right before its end, and so does the row that was loaded last.
 with leaving as materialized (
     select
         b.id,
@@ -22,6 +22,14 @@ with leaving as materialized (
         and b.kafka_timestamp < %(before)s::timestamptz
         and b.id < (select max(id) from {table})
         and bronze.cdc_snapshot_marker(b.cdc_payload) is null
+        and not exists (
+            select from {table} as after
+            where after.kafka_topic = b.kafka_topic
+                and after.generation = b.generation
+                and after.kafka_partition = b.kafka_partition
+                and after.kafka_offset = b.kafka_offset + 1
+                and bronze.cdc_snapshot_marker(after.cdc_payload) = 'last'
+        )
         and (placed.position is null or placed.position <= newest.position)
         and exists (
             select from {table} as standing

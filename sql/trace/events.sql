@@ -12,7 +12,10 @@ select
     bronze.cdc_source(event, is_envelope, 'commit_lsn') as commit_lsn,
     bronze.cdc_source(event, is_envelope, 'change_lsn') as change_lsn,
     bronze.decode_bigint_text(bronze.cdc_source(event, is_envelope, 'lsn')) as lsn,
-    coalesce(bronze.cdc_source(event, is_envelope, 'snapshot'), 'false') as snapshot
+    coalesce(bronze.cdc_source(event, is_envelope, 'snapshot'), 'false') as snapshot,
+    concat_ws('.', bronze.cdc_source(event, is_envelope, 'db'),
+        bronze.cdc_source(event, is_envelope, 'schema'),
+        bronze.cdc_source(event, is_envelope, 'table')) as source_table
 from {bronze} b
 left join bronze.cdc_generation g using (kafka_topic, generation)
 cross join lateral (

@@ -20,7 +20,8 @@ with event as materialized (
         (source ->> 'commit_lsn') collate "C" as commit_lsn,
         (source ->> 'change_lsn') collate "C" as change_lsn,
         case when jsonb_typeof(source -> 'lsn') = 'number'
-            then (source ->> 'lsn')::numeric end as lsn
+            then (source ->> 'lsn')::numeric end as lsn,
+        concat_ws('.', source ->> 'db', source ->> 'schema', source ->> 'table') as source_table
     from {bronze} b
     left join bronze.cdc_generation g
         on g.kafka_topic = b.kafka_topic and g.generation = b.generation
@@ -68,7 +69,11 @@ with event as materialized (
                     'commit_lsn', value_data -> '__source_commit_lsn',
                     'change_lsn', value_data -> '__source_change_lsn',
                     'lsn', value_data -> '__source_lsn',
-                    'ts_ms', value_data -> '__source_ts_ms'
+                    'ts_ms', value_data -> '__source_ts_ms',
+                    'snapshot', value_data -> '__source_snapshot',
+                    'db', value_data -> '__source_db',
+                    'schema', value_data -> '__source_schema',
+                    'table', value_data -> '__source_table'
                 )
             end as source,
             case
@@ -137,18 +142,60 @@ folded as (
         kafka_timestamp desc,
         kafka_offset desc
 ),
--- The newest snapshot that has both its first and its last marker.
+-- Snapshots that came to their end: what one of them read has one position.
+snapshot_end as (
+    select
+        e.*,
+        snapshot like 'first%%' as begins,
+        coalesce(commit_lsn, lsn::text, '') as position
+    from event e
+    where snapshot in ('first', 'first_in_data_collection', 'last', 'last_in_data_collection')
+),
 finished_snapshot as (
-    select generation_no, commit_lsn, lsn
-    from event
-    where op = 'r' and snapshot in (
-        'first', 'first_in_data_collection', 'last', 'last_in_data_collection'
-    )
-    group by generation_no, commit_lsn, lsn
-    having bool_or(snapshot in ('first', 'first_in_data_collection'))
-        and bool_or(snapshot in ('last', 'last_in_data_collection'))
-    order by generation_no desc, commit_lsn desc nulls last, lsn desc nulls last
-    limit 1
+    select ended.*, began.kafka_partition as from_partition, began.kafka_offset as from_offset,
+        began.kafka_timestamp as from_timestamp
+    from snapshot_end ended
+    cross join lateral (
+        select kafka_partition, kafka_offset, kafka_timestamp
+        from snapshot_end f
+        where f.begins
+            and (f.generation, f.source_table, f.position)
+                = (ended.generation, ended.source_table, ended.position)
+            and (f.kafka_timestamp <= ended.kafka_timestamp
+                and f.kafka_partition <> ended.kafka_partition
+                or f.kafka_offset < ended.kafka_offset
+                and f.kafka_partition = ended.kafka_partition)
+        union all
+        -- the only row of its table is not marked as the first
+        select ended.kafka_partition, ended.kafka_offset, ended.kafka_timestamp
+        where (select count(distinct o.kafka_partition) from event o
+                where o.generation = ended.generation) = 1
+            and (ended.kafka_offset = 0 or exists (
+                select from event o
+                where o.generation = ended.generation
+                    and o.kafka_offset = ended.kafka_offset - 1
+                    and (coalesce(o.snapshot, 'false') = 'false'
+                        or coalesce(o.commit_lsn, o.lsn::text, '') <> ended.position)))
+        order by kafka_timestamp desc, kafka_offset desc
+        limit 1
+    ) as began
+    where not ended.begins
+        -- a record of it that is in quarantine may be of any key
+        and not exists (
+            select from bronze.cdc_quarantine q
+            where (q.kafka_topic, q.generation) = (%(topic)s, ended.generation)
+                and case when q.kafka_partition = began.kafka_partition
+                    then q.kafka_offset > began.kafka_offset
+                    else q.kafka_timestamp >= began.kafka_timestamp end
+                and case when q.kafka_partition = ended.kafka_partition
+                    then q.kafka_offset < ended.kafka_offset
+                    else q.kafka_timestamp <= ended.kafka_timestamp end)
+),
+-- Of each source table the newest one counts.
+newest_snapshot as materialized (
+    select distinct on (source_table) *
+    from finished_snapshot
+    order by source_table, generation_no desc, kafka_timestamp desc, kafka_offset desc
 ),
 newest as materialized (
     select
@@ -158,11 +205,14 @@ newest as materialized (
         folded.source_ms,
         folded.ingested_at,
         folded.is_tombstone or coalesce(folded.op = 'd', false) as gone,
-        s.generation_no is not null and (
-            folded.generation_no < s.generation_no
-            or folded.generation_no = s.generation_no
-            and (folded.at_commit < s.commit_lsn or folded.at_lsn < s.lsn)
-        ) is true as closed
+        exists (
+            select from newest_snapshot s
+            where (s.source_table in ('', folded.source_table) or folded.source_table = '')
+                and (folded.generation_no < s.generation_no
+                    or folded.generation_no = s.generation_no
+                    and case when folded.kafka_partition = s.from_partition
+                        then folded.kafka_offset < s.from_offset
+                        else folded.kafka_timestamp < s.from_timestamp end)
+        ) as closed
     from folded
-    left join finished_snapshot s on true
 )

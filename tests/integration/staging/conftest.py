@@ -119,9 +119,10 @@ class Events:
         *,
         lsn: int | None = None,
         snapshot: str = "false",
+        at: int = TIME,
         **columns: object,
     ) -> Written:
-        """An event; `lsn` is its place in the source's history."""
+        """An event; `lsn` is its place in the source's history, `at` Kafka's time."""
         row = {"ID": id, "Name": name, **columns}
         source = {
             "ts_ms": TIME,
@@ -136,7 +137,7 @@ class Events:
             "op": op,
             "ts_ms": TIME,
         }
-        return self.record(id, value)
+        return self.record(id, value, at=at)
 
     def tombstone(self, id: int, *, at: int = TIME) -> Written:
         return self.record(id, None, at=at)

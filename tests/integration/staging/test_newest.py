@@ -2,6 +2,8 @@
 
 import pytest
 
+TIME = 1_715_682_225_123
+
 
 def test_inside_a_partition_the_highest_offset_wins_whatever_the_source_says(staging, events):
     p = events()
@@ -175,7 +177,8 @@ class TestSecondSnapshot:
             [
                 *first,
                 p.change("r", 1, "one again", lsn=7, snapshot="first"),
-                p.change("r", 2, "two again", lsn=8, snapshot="last"),
+                p.change("r", 2, "two again", lsn=8, snapshot="true"),
+                p.change("r", 3, "three again", lsn=8, snapshot="last"),
             ]
         )
 
@@ -196,17 +199,98 @@ class TestSecondSnapshot:
 
     def test_its_ends_may_be_in_different_partitions(self, staging, before, events):
         p, first = before
-        staging.load([*first, p.change("r", 1, "one again", lsn=7, snapshot="first")])
+        later = TIME + 5000
+        begin = p.change("r", 1, "one again", lsn=7, snapshot="first", at=later)
+        staging.load([*first, begin])
         q = events()
         staging.load(
             [
                 q.change("c", 8, "elsewhere", lsn=3),
-                q.change("r", 2, "two again", lsn=7, snapshot="last"),
+                q.change("r", 2, "two again", lsn=7, snapshot="last", at=later + 1),
+                q.change("c", 9, "open meanwhile", lsn=4, at=later + 2),
             ],
             partition=1,
         )
 
-        assert staging.names() == {1: "one again", 2: "two again"}
+        assert staging.names() == {1: "one again", 2: "two again", 9: "open meanwhile"}
+
+    def test_a_transaction_that_was_open_meanwhile_comes_behind_it_with_an_older_position(
+        self, staging, before
+    ):
+        p, first = before
+        staging.load(
+            [
+                *first,
+                p.change("r", 1, "one again", lsn=7, snapshot="first"),
+                p.change("r", 2, "two again", lsn=7, snapshot="last"),
+                p.change("c", 6, "written before, committed behind", lsn=5),
+            ]
+        )
+
+        assert sorted(staging.names()) == [1, 2, 6]
+
+    def test_a_restored_source_may_count_from_a_lower_position_on(self, staging, before):
+        p, first = before
+        staging.load(
+            [
+                *first,
+                p.change("r", 1, "one again", lsn=0, snapshot="first"),
+                p.change("r", 2, "two again", lsn=0, snapshot="last"),
+            ]
+        )
+
+        assert sorted(staging.names()) == [1, 2]
+
+    def test_one_of_a_single_row_has_only_its_end(self, staging, before):
+        p, first = before
+        staging.load([*first, p.change("r", 3, "the only one", lsn=7, snapshot="last")])
+
+        assert staging.names() == {3: "the only one"}
+
+    def test_one_that_was_begun_twice_counts_once_it_ends(self, staging, before):
+        p, first = before
+        staging.load(
+            [
+                *first,
+                p.change("r", 1, "one again", lsn=7, snapshot="first"),
+                p.change("r", 2, "two again", lsn=7, snapshot="true"),
+                p.change("r", 1, "one at last", lsn=7, snapshot="first"),
+                p.change("r", 3, "three at last", lsn=7, snapshot="last"),
+            ]
+        )
+
+        assert staging.names() == {1: "one at last", 3: "three at last"}
+
+    def test_a_record_of_it_in_quarantine_leaves_it_unfinished(self, staging, before):
+        p, first = before
+        staging.load(
+            [
+                *first,
+                p.change("r", 1, "one again", lsn=7, snapshot="first"),
+                p.change("r", 2, "no place for \0 in jsonb", lsn=7, snapshot="true"),
+                p.change("r", 3, "three again", lsn=7, snapshot="last"),
+            ]
+        )
+
+        assert sorted(staging.names()) == [1, 2, 3, 4, 5]
+
+    def test_tables_that_are_routed_into_one_topic_do_not_close_each_other(self, staging, events):
+        p = events()
+
+        def read(id, table, snapshot):
+            source = {"lsn": 7, "snapshot": snapshot, "db": "C", "schema": "s", "table": table}
+            return p.record(id, {"op": "r", "source": source, "after": {"ID": id, "Name": table}})
+
+        staging.load(
+            [
+                read(1, "a", "first"),
+                read(2, "a", "last_in_data_collection"),
+                read(3, "b", "first_in_data_collection"),
+                read(4, "b", "last"),
+            ]
+        )
+
+        assert sorted(staging.names()) == [1, 2, 3, 4]
 
     def test_in_a_newer_generation_it_closes_what_only_the_older_one_had(
         self, staging, before, events

@@ -100,6 +100,24 @@ def test_only_replaced_rows_go(staging, events):
     assert result.size_after > 0
 
 
+def test_the_row_by_which_a_snapshot_of_one_row_is_known_stays(staging, events):
+    p = events()
+    staging.load(
+        [
+            p.change("c", 1, "not there any more"),
+            p.change("c", 2, "replaced, and right before it"),
+            p.change("r", 2, "the only one", snapshot="last"),
+            p.change("u", 2, "newest"),
+            p.change("u", 2, "the last one"),
+        ]
+    )
+
+    assert_unseen(staging)
+
+    assert staging.names() == {2: "the last one"}
+    assert {offset for _, _, offset in recorded(staging)} == {3}
+
+
 def test_what_is_not_asked_for_stays(staging, events):
     p = events()
     old = [p.change("c", 1, "begin"), *(p.change("u", 2, f"v{n}") for n in range(10))]

@@ -113,7 +113,7 @@ def test_the_newest_record_of_every_key_is_the_one_that_verify_folds(pipeline):
     for key, found in events(pipeline).items():
         last = newest(found.events)
         assert last is not None
-        mine[key] = (last.place, last.is_gone, is_closed(last, found.snapshot))
+        mine[key] = (last.place, last.is_gone, is_closed(last, found.snapshots))
     assert len(mine) > 50
     assert mine == folded
 

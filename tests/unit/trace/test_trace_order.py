@@ -1,8 +1,9 @@
 """The order of a key's events: generation, offset, the source's position."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from bictl.trace.event import Event, Position, in_order, is_closed, newest
+from bictl.trace.event import Began, Event, Position, in_order, is_closed, newest
 from bictl.trace.report import Place
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -65,18 +66,31 @@ def test_a_key_that_nobody_saw_has_no_newest_record():
     assert in_order([]) == []
 
 
-def test_a_later_snapshot_closes_what_is_older_than_it():
-    snapshot = (1, Position(commit_lsn="00000005"))
-    assert is_closed(event(1, life=0, lsn=9), snapshot)
-    assert is_closed(event(1, life=1, lsn=4), snapshot)
-    assert not is_closed(event(1, life=1, lsn=5), snapshot)
-    assert not is_closed(event(1, life=2, lsn=1), snapshot)
-    assert not is_closed(event(1, life=1), snapshot)
-    assert not is_closed(event(1, lsn=1), None)
+def test_a_later_snapshot_closes_what_was_written_before_it():
+    began = Began(
+        source_table="",
+        generation_no=1,
+        partition=0,
+        offset=5,
+        timestamp=NOON + timedelta(seconds=5),
+    )
+    assert is_closed(event(9, life=0), [began])
+    assert is_closed(event(4, life=1, lsn=9), [began])
+    assert not is_closed(event(5, life=1), [began])
+    assert not is_closed(event(6, life=1, lsn=1), [began])
+    assert is_closed(event(9, life=1, partition=1, second=4), [began])
+    assert not is_closed(event(1, life=1, partition=1, second=5), [began])
+    assert not is_closed(event(1, life=2), [began])
+    assert not is_closed(event(1), [])
+
+
+def test_a_snapshot_closes_keys_of_its_own_table_only():
+    began = Began(source_table="a.dbo.t", generation_no=0, partition=0, offset=5, timestamp=NOON)
+    assert is_closed(replace(event(1), source_table="a.dbo.t"), [began])
+    assert not is_closed(replace(event(1), source_table="b.dbo.t"), [began])
+    assert is_closed(event(1), [began])
 
 
 def test_postgres_positions_are_numbers():
     nine, ten = Position(lsn=9), Position(lsn=10)
-    assert nine.is_before(ten)
-    assert not ten.is_before(nine)
     assert nine.order < ten.order
