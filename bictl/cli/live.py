@@ -197,6 +197,6 @@ def _check(here: Session) -> None:
 
     worker = here.clients.connect()
     name = here.settings.connect.connector
-    verdict = judge(worker.connector(name), answers=True, address=worker.address)
+    verdict = judge(worker.connector(name), answers=True)
     if verdict.health == "fail":
         raise StageFailed(f"{name}: {verdict.reason}", hint=verdict.hint)
