@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bictl import assets
+from bictl.bronze import key_index
 from bictl.bronze.old_table import OldGeneration, convert, is_old
 from bictl.errors import AccessDenied, BictlError, MissingDependency, SchemaMismatch, StageFailed
 
@@ -41,13 +42,15 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True)
 class Migration:
-    """What a migration did: the files it applied, the version reached, the tables it created, and
-    those of other scripts that it took over, with their rows."""
+    """What a migration did: the files it applied, the version reached, the tables it created,
+    those of other scripts that it took over, with their rows, and those whose key index it made
+    anew."""
 
     applied: tuple[str, ...]
     version: int
     tables: tuple[str, ...]
     converted: Mapping[str, int] = field(default_factory=dict)
+    indexed: tuple[str, ...] = ()
 
     exit_code: int = 0
 
@@ -58,6 +61,7 @@ class Migration:
             *(f"applied {name}" for name in self.applied),
             *(f"created {t}" for t in self.tables),
             *(f"took over {t} with {rows:,} rows" for t, rows in self.converted.items()),
+            *(f"made the key index of {t} anew" for t in self.indexed),
         ]
         if not done:
             return f"nothing to do: version {self.version}"
@@ -103,6 +107,7 @@ def migrate(
             was_there, rows = _create(database, table, legacy.get(table.name))
             created += [] if was_there else [table.bronze]
             converted.update({} if rows is None else {table.bronze: rows})
+        indexed = [table.bronze for table in wanted if key_index.replace(database, table)]
     except BictlError as error:
         raise _explained(database, error) from error
     return Migration(
@@ -110,6 +115,7 @@ def migrate(
         version=len(shipped),
         tables=tuple(created),
         converted=converted,
+        indexed=tuple(indexed),
     )
 
 
@@ -123,6 +129,8 @@ def pending(database: "Database", tables: "Iterable[Table]") -> list[str]:
             found.append(f"take over {table.bronze}")
         elif not _exists(database, table.bronze):
             found.append(f"create {table.bronze}")
+        elif not key_index.fits(database, table):
+            found.append(f"make the key index of {table.bronze} anew")
     return found
 
 
@@ -215,15 +223,9 @@ def _create(
                 events=f"{schema}.{bare[:50]}_events",
             )
         )
+        key_index.create(database, table)
         database.execute(
-            database.named(
-                "bronze/key_index",
-                table=table.bronze,
-                key_index=f"{bare[:50]}_key",
-                marker_index=f"{bare[:50]}_snapshot",
-                key_function="bronze.cdc_key_integer",
-            ),
-            {"key": table.key[0]},
+            database.named("bronze/marker_index", table=table.bronze, index=f"{bare[:50]}_snapshot")
         )
         database.execute(
             assets.sql("bronze/register_table"), {"bronze": table.bronze, "source": table.name}

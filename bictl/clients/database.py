@@ -18,6 +18,7 @@ from bictl.settings import Postgres
 
 Statement = str | sql.Composable
 Parameters = Sequence[Any] | Mapping[str, Any]
+Part = str | int | Sequence[str] | sql.Composable | None
 
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -182,16 +183,17 @@ class Database:
         """Waits for a lock that lives until the end of the transaction."""
         self.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
 
-    def named(self, name: str, **parts: str | int | Sequence[str] | None) -> sql.Composable:
+    def named(self, name: str, **parts: Part) -> sql.Composable:
         """The text of `sql/<name>.sql` with each `{part}` in its place.
 
         A text is a quoted identifier, `schema.table` is two; a sequence is a list of identifiers;
-        a number (a type's length, which no parameter can be) and None are literals.
+        a number (a type's length, which no parameter can be) and None are literals; what was
+        composed before stays as it is.
         """
         return self.quoted(assets.sql(name), **parts)
 
     @staticmethod
-    def quoted(text: str, **parts: str | int | Sequence[str] | None) -> sql.Composable:
+    def quoted(text: str, **parts: Part) -> sql.Composable:
         """The same for a text that was put together; it must hold no user's words."""
         pieces = _PLACEHOLDER.split(text)
         return sql.Composed(
@@ -318,7 +320,9 @@ def identifier(name: str) -> sql.Identifier:
     return sql.Identifier(*name.split("."))
 
 
-def _part(value: str | int | Sequence[str] | None) -> sql.Composable:
+def _part(value: Part) -> sql.Composable:
+    if isinstance(value, sql.Composable):
+        return value
     if value is None or isinstance(value, int):
         return sql.Literal(value)
     if isinstance(value, str):

@@ -98,11 +98,13 @@ def _key(below: Below) -> Layer:
         said = ("no record of it is known",)
         return Layer(name=KEY, state=State.MISSING, said=said, facts=facts)
     facts["newest"] = {"generation": last.place.generation, "offset": str(last.place)}
-    name = ", ".join(f"{column}={value}" for column, value in below.key.by_column.items())
     if below.place is None or last.place == below.place:
-        state, said = State.NEWEST, (f"the newest record of {name}",)
+        state, said = State.NEWEST, (f"the newest record of {below.key.named}",)
     else:
-        state, said = State.SUPERSEDED, (f"by {last.words}, the newest record of {name}",)
+        state, said = (
+            State.SUPERSEDED,
+            (f"by {last.words}, the newest record of {below.key.named}",),
+        )
     return Layer(name=KEY, state=state, said=said, facts=facts)
 
 

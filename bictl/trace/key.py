@@ -1,14 +1,17 @@
 """The key that is traced: as a person writes it, and as records carry it."""
 
+import difflib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from bictl.errors import NotFound, UsageError
+from bictl.keys import from_words, in_words
 from bictl.trace.payload import decoded, key_fields, text_of
 
-_INTEGER = re.compile(r"0|-?[1-9]\d{0,9}")
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,18}")
+_BITS = {"integer": 31, "bigint": 63}
 _PLAIN = re.compile(r"[A-Za-z0-9_.:+-]+")  # no JSON writer escapes these
 
 
@@ -20,14 +23,17 @@ class Key:
     values: tuple[str, ...]
 
     def __str__(self) -> str:
-        if len(self.columns) == 1:
-            return self.values[0]
-        return ", ".join(f"{name}={value}" for name, value in self.by_column.items())
+        return in_words(self.columns, self.values)
 
     @property
     def by_column(self) -> dict[str, str]:
         """Each column's value."""
         return dict(zip(self.columns, self.values, strict=True))
+
+    @property
+    def named(self) -> str:
+        """The same with the column's name also where there is one."""
+        return f"{self.columns[0]}={self}" if len(self.columns) == 1 else str(self)
 
     @property
     def words(self) -> str:
@@ -36,12 +42,16 @@ class Key:
             return f"--key {quoted(self.values[0])}"
         return " ".join(f"--key {quoted(f'{name}={v}')}" for name, v in self.by_column.items())
 
-    @property
-    def integer(self) -> int | None:
-        """The first value where it is an integer of 32 bits: the key's index holds those."""
-        first = self.values[0]
-        number = int(first) if _INTEGER.fullmatch(first) else None
-        return number if number is not None and -(2**31) <= number < 2**31 else None
+    def typed(self, types: Sequence[str]) -> tuple[int | str, ...] | None:
+        """The values as the key's index holds them; None where it cannot hold one of them."""
+        found = tuple(map(_typed, self.values, types))
+        whole = tuple(value for value in found if value is not None)
+        return whole if len(whole) == len(found) else None
+
+    def distance(self, other: Sequence[str]) -> list[float]:
+        """How far another key's values are, column by column: numbers by their difference, texts by
+        their letters."""
+        return [_distance(*pair) for pair in zip(self.values, other, strict=True)]
 
     @property
     def needle(self) -> bytes:
@@ -68,7 +78,10 @@ def key_of(key: Any, value: Any, columns: Sequence[str]) -> Key | None:
 
 
 def parse_key(words: Sequence[str], columns: Sequence[str]) -> Key:
-    """The key behind `4711`, or `ID=1`, `Region=7`; UsageError names the columns."""
+    """The key behind `4711`, or `ID=1`, `Region=7`, or `ID=1, Region=7` as verify says it;
+    UsageError names the columns."""
+    if len(words) == 1 < len(columns) and (told := from_words(columns, words[0])) is not None:
+        return Key(tuple(columns), tuple(told[name] for name in columns))
     given: dict[str, str] = {}
     if len(words) > len(columns):
         raise UsageError(
@@ -94,6 +107,20 @@ def parse_key(words: Sequence[str], columns: Sequence[str]) -> Key:
             hint=" ".join(f"--key {name}=…" for name in columns),
         )
     return Key(tuple(columns), tuple(given[name] for name in columns))
+
+
+def _typed(value: str, kind: str) -> int | str | None:
+    if kind == "text":
+        return value
+    number = int(value) if _WHOLE.fullmatch(value) else None
+    limit = 2 ** _BITS[kind]
+    return number if number is not None and -limit <= number < limit else None
+
+
+def _distance(one: str, other: str) -> float:
+    if _WHOLE.fullmatch(one) and _WHOLE.fullmatch(other):
+        return abs(int(one) - int(other))
+    return 1 - difflib.SequenceMatcher(None, one, other).ratio()
 
 
 def quoted(word: str) -> str:

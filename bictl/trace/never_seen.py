@@ -1,6 +1,6 @@
 """What no layer has ever seen: how that is known, and what is there instead."""
 
-from bictl.errors import BictlError, NotFound, nearest
+from bictl.errors import BictlError, NotFound
 from bictl.trace.broker import Broker
 from bictl.trace.evidence import Evidence
 from bictl.trace.find import Found
@@ -32,13 +32,13 @@ def unknown_offset(systems: Systems, evidence: Evidence) -> NotFound:
 def unknown_key(systems: Systems, key: Key, found: Found) -> NotFound:
     """The error for a key, with the nearest ones and with what was not looked at."""
     near = tried(lambda: systems.warehouse.near(key))
-    hint = [] if isinstance(near, BictlError) else [_near_words(key, near)]
+    hint = [] if isinstance(near, BictlError) or not near else [f"existing: {', '.join(near)}"]
     hint += [f"not looked at: {words}" for words in found.not_looked]
     return NotFound(
         "key",
         str(key),
         where=f"in {systems.table.name}",
-        hint="; ".join(filter(None, hint)) or "no record has a key yet",
+        hint="; ".join(hint) or "no record has a key yet",
     )
 
 
@@ -61,11 +61,3 @@ def is_anything(standing: Standing | BictlError) -> bool:
     return isinstance(standing, BictlError) or any(
         isinstance(found, (Staged, Vector)) for found in (standing.staged, standing.vector)
     )
-
-
-def _near_words(key: Key, near: list[str]) -> str:
-    """The keys that exist, nearest first."""
-    if not near:
-        return ""
-    shown = near if key.integer is not None else nearest(key.values[0], near)
-    return f"existing: {', '.join(shown[:6])}"

@@ -1,6 +1,6 @@
 """Postgres's side of a trace: ledger, bronze, quarantine; a key's events, its row, its vector."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,8 +8,10 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bictl import assets
+from bictl.clients.key_parts import each, functions
 from bictl.clients.relations import columns, require
-from bictl.errors import BictlError, StageFailed
+from bictl.errors import BictlError
+from bictl.keys import in_words
 from bictl.trace.event import Began, Event, Position, event_of
 from bictl.trace.key import Key
 from bictl.trace.payload import moment
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _VECTOR_COLUMNS = ("content_hash", "model", "embedded_at")
+_COLUMN = "{name}(b.kafka_key, b.cdc_payload, (%(columns)s::text[])[{number}])"
+_VALUE = "%(value_{number})s"
 _QUARANTINED = 1000  # records of the quarantine that are looked through for a key
 
 
@@ -127,11 +131,10 @@ class Warehouse:
         if not self._table.embed:
             return None
         if isinstance(staged, Staged):
-            identity, digest = staged.row[self._table.id[0]], staged.digest
-            return self._tried(lambda: self._vector(identity, digest))
-        if len(key.columns) > 1:
-            return None
-        return self._tried(lambda: self._vector(key.values[0], None))
+            found, digest = staged.row, staged.digest
+            values = tuple(found[name] for name in self._table.id)
+            return self._tried(lambda: self._vector(values, digest))
+        return self._tried(lambda: self._vector(key.values, None))
 
     def generations(self) -> dict[str, int]:
         """Each generation's place in the order, as far as Postgres knows."""
@@ -145,16 +148,25 @@ class Warehouse:
             )
         )
 
-    def near(self, key: Key) -> list[str]:
+    def near(self, key: Key, *, most: int = 6) -> list[str]:
         """Keys that exist, those nearest to one that does not first."""
-        if self.is_new or len(key.columns) != 1:
+        if self.is_new:
             return []
-        name = "trace/some_keys" if key.integer is None else "trace/near_keys"
-        rows = self.database.rows(
-            self.database.named(name, bronze=self._table.bronze),
-            {"column": key.columns[0], "value": key.integer},
-        )
-        return [str(found) for (found,) in rows]
+        bronze, types = self._table.bronze, self._table.key_types
+        typed = key.typed(types)
+        found: set[tuple[str, ...]] = set()
+        if typed is not None:
+            parts = _near_parts(types)
+            query = self.database.named("trace/near_keys", bronze=bronze, **parts)
+            found.update(self.database.rows(query, _values(key, typed)))
+        if typed is None or "text" in types:
+            texts = functions(["text"] * len(types))
+            there = each(f"{_COLUMN} is not null", texts, between=" and ")
+            named = each(f"{_COLUMN} as key_{{number}}", texts)
+            query = self.database.named("trace/some_keys", bronze=bronze, there=there, named=named)
+            found.update(self.database.rows(query, _values(key)))
+        nearest = sorted(found, key=lambda one: (key.distance(one), one))
+        return [in_words(key.columns, one) for one in nearest[:most]]
 
     @cached_property
     def _has_pruned(self) -> bool:
@@ -172,40 +184,38 @@ class Warehouse:
         )
 
     def _events(self, key: Key, most: int) -> tuple[tuple[Event, ...], int]:
-        """By the index that holds integers; by the text where no integer is such a key."""
+        """By the key's index; by its texts where the index holds none of its type."""
         ids: list[int] = []
         total = 0
-        if key.integer is not None:
-            ids, total = self._ids(key, "cdc_key_integer", key.integer, most)
-        if not ids and not (key.integer is not None and self._has_integers(key)):
-            ids, total = self._ids(key, "cdc_key_text", key.values[0], most)
+        types = self._table.key_types
+        typed = key.typed(types)
+        if typed is not None:
+            ids, total = self._ids(key, types, typed, most)
+        if not ids and (typed is None or not self._holds(key, types)):
+            ids, total = self._ids(key, ["text"] * len(types), key.values, most)
         rows = self.database.dicts(
             self.database.named("trace/events", bronze=self._table.bronze), {"ids": ids}
         )
         return tuple(map(_event, rows)), total
 
-    def _ids(self, key: Key, function: str, value: int | str, most: int) -> tuple[list[int], int]:
+    def _ids(
+        self, key: Key, types: Sequence[str], values: Sequence[int | str], most: int
+    ) -> tuple[list[int], int]:
+        same = each(f"{_COLUMN} = {_VALUE}", functions(types), between=" and ")
         rows = self.database.rows(
-            self.database.named("trace/key_rows", bronze=self._table.bronze, function=function),
-            {
-                "topic": self._table.topic,
-                "column": key.columns[0],
-                "value": value,
-                "names": list(key.columns[1:]),
-                "texts": list(key.values[1:]),
-                "most": most,
-            },
+            self.database.named("trace/key_rows", bronze=self._table.bronze, same=same),
+            {"topic": self._table.topic, "most": most, **_values(key, values)},
         )
         return [found for found, _ in rows], rows[0][1] if rows else 0
 
-    def _has_integers(self, key: Key) -> bool:
-        """Whether the key's index holds anything: then an integer that it lacks is not there."""
+    def _holds(self, key: Key, types: Sequence[str]) -> bool:
+        """Whether the key's index holds anything: then a key that it lacks is not there."""
         query = self.database.quoted(
-            "select 1 from {bronze} where bronze.cdc_key_integer(kafka_key, cdc_payload, %s)"
-            " is not null limit 1",
+            "select 1 from {bronze} b where {there} limit 1",
             bronze=self._table.bronze,
+            there=each(f"{_COLUMN} is not null", functions(types), between=" and "),
         )
-        return self.database.value(query, [key.columns[0]]) is not None
+        return self.database.value(query, _values(key)) is not None
 
     def _quarantined(self, key: Key) -> tuple[Event, ...]:
         rows = self.database.dicts(
@@ -241,7 +251,7 @@ class Warehouse:
             "trace/staged",
             staging=self._staging,
             texts=table.embed or None,
-            keys=self._staging_columns(key),
+            keys=table.id,
         )
         row = _first(self.database.dicts(query, {"values": key.values, "rule": TEXT_RULE}))
         if row is None:
@@ -249,24 +259,12 @@ class Warehouse:
         is_empty, digest = row.pop("bictl:is_empty"), bytes(row.pop("bictl:hash"))
         return Staged(row=row, is_empty=is_empty, digest=digest)
 
-    def _staging_columns(self, key: Key) -> list[str]:
-        """The columns of staging that hold the key's."""
-        if len(key.columns) == 1:
-            return list(self._table.id)
-        there = columns(self.database, self._staging)
-        from bictl.verify.staging import pair_columns
-
-        pairs = {source: name for source, name, _ in pair_columns(key.columns, there)}
-        if lacking := [name for name in key.columns if name not in pairs]:
-            raise StageFailed(f"{self._staging} has no column that corresponds to {lacking[0]}")
-        return [pairs[name] for name in key.columns]
-
-    def _vector(self, identity: Any, digest: bytes | None) -> Vector | None:
-        """The vector of the row with that identity; Missing where nothing was ever embedded."""
+    def _vector(self, values: tuple[Any, ...], digest: bytes | None) -> Vector | None:
+        """The vector of the row of that key; Missing where nothing was ever embedded."""
         table = self._table
         require(self.database, table.embeddings, (*table.id, *_VECTOR_COLUMNS))
         query = self.database.named("trace/vector", id=table.id, table=table.embeddings)
-        row = _first(self.database.dicts(query, {"id": identity, "hash": digest}))
+        row = _first(self.database.dicts(query, {"id": values, "hash": digest}))
         return None if row is None else Vector(**row)
 
     def _tried(self, read: Callable[[], _T]) -> _T | BictlError | None:
@@ -276,6 +274,28 @@ class Warehouse:
                 return read()
         except BictlError as error:
             return None if self.database.refusal(error) is not None else error
+
+
+def _values(key: Key, values: Sequence[int | str] = ()) -> dict[str, Any]:
+    """The parameters that _COLUMN and _VALUE name."""
+    return {
+        "columns": list(key.columns),
+        **{f"value_{number}": value for number, value in enumerate(values, 1)},
+    }
+
+
+def _near_parts(types: Sequence[str]) -> dict[str, Any]:
+    """The parts of trace/near_keys."""
+    columns = functions(types)
+    return {
+        "key": each(_COLUMN, columns),
+        "falling": each(f"{_COLUMN} desc", columns),
+        "named": each(f"{_COLUMN} as key_{{number}}", columns),
+        "wanted": each(_VALUE, columns),
+        "above": each("above.key_{number}", columns),
+        "below": each("below.key_{number}", columns),
+        "texts": each("key_{number}::text", columns),
+    }
 
 
 class _Kept:

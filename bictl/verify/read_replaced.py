@@ -5,6 +5,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bictl import wire
+from bictl.clients.key_parts import each, functions
 from bictl.records import Manifest, Range
 from bictl.verify.ranges import Ranges, from_offsets, merged, within
 from bictl.verify.replaced import Replaced
@@ -54,7 +55,7 @@ def _unreplaced(
         "topic": manifest.topic,
         "generation": manifest.generation,
         "partition": manifest.partition,
-        "key": table.key[0],
+        "key": list(table.key),
     }
     try:
         while some := list(islice(keys, _AT_ONCE)):
@@ -71,7 +72,9 @@ def _without_newer(
 
     def ask(name: str, offsets: list[int]) -> list[tuple[Any, ...]]:
         listed = {"offsets": offsets, "keys": [keys[offset] for offset in offsets]}
-        return database.rows(database.named(name, bronze=table.bronze), {**place, **listed})
+        return database.rows(
+            database.named(name, bronze=table.bronze, **_key_parts(table)), {**place, **listed}
+        )
 
     found = ask("verify/replaced", list(keys))
     missing = [offset for offset, is_other in found if not is_other]
@@ -79,6 +82,18 @@ def _without_newer(
     if others:
         missing += [offset for (offset,) in ask("verify/replaced_by_key", others)]
     return missing
+
+
+def _key_parts(table: "Table") -> dict[str, Any]:
+    """The key's columns as its index holds them."""
+    named = functions(table.key_types)
+    column = "(%(key)s::text[])[{number}]"
+    row = f"{{name}}(b.kafka_key, b.cdc_payload, {column})"
+    return {
+        "given": each(f"{{name}}(key, null::jsonb, {column}) as key_{{number}}", named),
+        "known": each("given.key_{number} is not null", named, between=" and "),
+        "same": each(f"{row} = given.key_{{number}}", named, between=" and "),
+    }
 
 
 def _keys(objects: "ObjectStore", batch: Batch, wanted: Ranges) -> Iterator[tuple[int, str | None]]:

@@ -1,12 +1,13 @@
 """Reading staging and vectors: verify's own fold against what they show, as plain values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
+from bictl.clients.key_parts import identity
 from bictl.clients.relations import columns, quoted, require
-from bictl.errors import StageFailed
+from bictl.keys import in_words, values_of
 from bictl.verify.report import NOTHING, Sample, of_keys
 from bictl.verify.staging import Keys, Shape, Values, pair_columns
 from bictl.verify.vectors import Coverage, Index, Vectors
@@ -23,19 +24,19 @@ def read_staging_keys(database: "Database", table: "Table", staging: str) -> tup
     """verify's own fold, joined both ways with the staging relation; and that one's shape."""
     columns_needed = (*table.id, *STAGING_COLUMNS)
     require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
-    query = database.named("verify/fold", bronze=table.bronze) + database.named(
-        "verify/staging_keys", staging=staging, id=table.id
+    query = fold(database, table) + database.named(
+        "verify/staging_keys", staging=staging, id=identity("{name}::text", table.id)
     )
-    (found,) = database.dicts(query, _fold_parameters(table))
+    (found,) = database.dicts(query, fold_parameters(table))
     keys = Keys(
         folded=found["folded"],
         keyless=found["keyless"],
         expected=found["expected"],
         staged=found["rows"],
         common=found["common"],
-        missing=_keys(found, "missing"),
-        extra=_keys(found, "extra"),
-        stale=_keys(found, "stale"),
+        missing=_keys(table, found, "missing"),
+        extra=_keys(table, found, "extra"),
+        stale=_keys(table, found, "stale"),
     )
     parts = ("rows", "ids", "distinct_ids", "operations")
     return keys, Shape(**{name: found[name] for name in parts})
@@ -66,7 +67,7 @@ def _count_cells(
         query += database.named("verify/cells_count", column=name, number=number)
     query += database.quoted("\nfrom pair")
     parameters = {
-        **_fold_parameters(table),
+        **fold_parameters(table),
         "fields": [field for field, _, _ in pairs],
         "exact": [exact for _, _, exact in pairs],
     }
@@ -85,15 +86,24 @@ def _cell_keys(
 ) -> Sample:
     """Some of the keys whose cell is lost, or differs."""
     query = _cells(database, table, staging) + database.named("verify/cells_keys", column=name)
-    parameters = {**_fold_parameters(table), "field": field, "lost": lost}
-    return of_keys([key for (key,) in database.rows(query, parameters)], size)
+    parameters = {**fold_parameters(table), "field": field, "lost": lost}
+    return of_keys(_in_words(table, [key for (key,) in database.rows(query, parameters)]), size)
 
 
 def _cells(database: "Database", table: "Table", staging: str) -> Any:
     """The fold, and each newest row beside what staging shows."""
-    return database.named("verify/fold", bronze=table.bronze) + database.named(
-        "verify/cells_pair", bronze=table.bronze, staging=staging, id=table.id
+    return fold(database, table) + database.named(
+        "verify/cells_pair",
+        bronze=table.bronze,
+        staging=staging,
+        id=identity("staged.{name}::text", table.id),
     )
+
+
+def fold(database: "Database", table: "Table") -> Any:
+    """The newest record of each key, for a query from `newest`; with `fold_parameters`."""
+    held = "coalesce(key_data, row_data, before_data) ->> (%(key)s::text[])[{number}]"
+    return database.named("verify/fold", bronze=table.bronze, key=identity(held, table.key))
 
 
 def read_coverage(
@@ -120,25 +130,30 @@ def read_coverage(
         "verify/vector_keys",
         bronze=table.bronze,
         staging=staging,
-        id=table.id,
+        key=identity("held ->> (%(key)s::text[])[{number}]", table.key),
+        id=identity("{name}::text", table.id),
         texts=table.embed,
         embeddings=table.embeddings,
     )
-    parameters = {**_fold_parameters(table), "rule": rule, "now": now, "max_lag": max_lag}
+    parameters = {**fold_parameters(table), "rule": rule, "now": now, "max_lag": max_lag}
     (found,) = database.dicts(query, parameters)
     counts = ("expected", "stored", "current", "arriving", "leaving")
     return Coverage(
         **{name: found[name] for name in counts},
         folded=folded,
-        missing=_keys(found, "missing"),
-        orphans=_keys(found, "orphans", "orphan_keys"),
-        stale=_keys(found, "stale"),
+        missing=_keys(table, found, "missing"),
+        orphans=_keys(table, found, "orphans", "orphan_keys"),
+        stale=_keys(table, found, "stale"),
     )
 
 
 def read_vectors(database: "Database", table: "Table") -> Vectors:
     """What makes vectors unfindable."""
-    query = database.named("verify/vector_shape", embeddings=table.embeddings, id=table.id)
+    query = database.named(
+        "verify/vector_shape",
+        embeddings=table.embeddings,
+        id=identity("{name}::text", table.id),
+    )
     (found,) = database.dicts(query)
     return Vectors(
         rows=found["rows"],
@@ -147,7 +162,7 @@ def read_vectors(database: "Database", table: "Table") -> Vectors:
         bent=found["bent"],
         dimensions=tuple(found["dimensions"] or ()),
         models=tuple(found["models"] or ()),
-        bad=tuple(found["bad_keys"] or ()),
+        bad=tuple(_in_words(table, found["bad_keys"] or [])),
     )
 
 
@@ -157,15 +172,19 @@ def read_indexes(database: "Database", table: "Table") -> tuple[Index, ...]:
     return tuple(Index(**row) for row in rows)
 
 
-def _fold_parameters(table: "Table") -> dict[str, Any]:
-    if len(table.key) != 1:
-        raise StageFailed(
-            f"the key of {table.name} has {len(table.key)} columns: verify folds one",
-            hint="name one key column in the configuration",
-        )
-    return {"topic": table.topic, "key": table.key[0]}
+def fold_parameters(table: "Table") -> dict[str, Any]:
+    """What the fold asks for."""
+    return {"topic": table.topic, "key": list(table.key)}
 
 
-def _keys(found: Mapping[str, Any], name: str, listed: str = "") -> Sample:
+def _keys(table: "Table", found: Mapping[str, Any], name: str, listed: str = "") -> Sample:
     size = found[name]
-    return of_keys(found[listed or f"{name}_keys"] or [], size) if size else NOTHING
+    keys = found[listed or f"{name}_keys"] or []
+    return of_keys(_in_words(table, keys), size) if size else NOTHING
+
+
+def _in_words(table: "Table", identities: Sequence[str | None]) -> list[str]:
+    """Keys as a person reads them, and gives them to trace; of a row without one, a dash."""
+    return [
+        "-" if one is None else in_words(table.key, values_of(table.key, one)) for one in identities
+    ]

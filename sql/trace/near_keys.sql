@@ -1,31 +1,46 @@
 -- Keys that exist, on both sides of one that does not; each step is a look into the key's index.
+-- {key} are the key's columns in a row of bronze, {falling} the same from the last one down, {named}
+-- with names; {wanted} the key's values, {above} and {below} those of the step before.
 with recursive above as (
-    select min(bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s)) as key, 1 as step
-    from {bronze} b
-    where bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s) > %(value)s
-    union all
-    select (
-        select min(bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s))
+    (
+        select {named}, 1 as step
         from {bronze} b
-        where bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s) > above.key
-    ), step + 1
+        where ({key}) > ({wanted})
+        order by {key}
+        limit 1
+    )
+    union all
+    select next.*
     from above
-    where above.key is not null and step < 3
+    cross join lateral (
+        select {named}, above.step + 1
+        from {bronze} b
+        where ({key}) > ({above})
+        order by {key}
+        limit 1
+    ) as next
+    where above.step < 3
 ),
 below as (
-    select max(bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s)) as key, 1 as step
-    from {bronze} b
-    where bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s) < %(value)s
-    union all
-    select (
-        select max(bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s))
+    (
+        select {named}, 1 as step
         from {bronze} b
-        where bronze.cdc_key_integer(b.kafka_key, b.cdc_payload, %(column)s) < below.key
-    ), step + 1
+        where ({key}) < ({wanted})
+        order by {falling}
+        limit 1
+    )
+    union all
+    select next.*
     from below
-    where below.key is not null and step < 3
+    cross join lateral (
+        select {named}, below.step + 1
+        from {bronze} b
+        where ({key}) < ({below})
+        order by {falling}
+        limit 1
+    ) as next
+    where below.step < 3
 )
-select key
-from (select key from above union select key from below) as near
-where key is not null
-order by abs(key::bigint - %(value)s::bigint), key
+select {texts} from above
+union
+select {texts} from below

@@ -4,4 +4,4 @@ select
     embedded_at,
     content_hash is distinct from %(hash)s::bytea as is_stale
 from {table}
-where {id} = %(id)s
+where ({id}) = %(id)s

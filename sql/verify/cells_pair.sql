@@ -14,6 +14,6 @@ pair as (
             as row_data
         offset 0
     ) as opened
-    join {staging} as staged on staged.{id}::text = newest.key
+    join {staging} as staged on {id} = newest.key
     where not newest.gone and not newest.closed
 )

@@ -1,4 +1,4 @@
--- The same for keys that have no number: bronze is read once a statement.
+-- The same for keys that the index does not hold: bronze is read once a statement.
 select given.kafka_offset
 from (
     select kafka_offset, case when pg_input_is_valid(text, 'jsonb') then text::jsonb end as key

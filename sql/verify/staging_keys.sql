@@ -4,7 +4,7 @@ live as (
 ),
 staged as materialized (
     select
-        {id}::text collate "C" as key,
+        ({id}) collate "C" as key,
         cdc_operation as op,
         ingested_at,
         source_timestamp

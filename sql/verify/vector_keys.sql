@@ -1,28 +1,30 @@
 -- Keys of staging that have a text, against keys that have a vector of just that text. `young` are
 -- the keys with a record that may still be on its way.
 with young as materialized (
-    select distinct
-        coalesce(
+    select distinct {key} as key
+    from (
+        select coalesce(
             coalesce(kafka_key -> 'payload', kafka_key),
             nullif(event -> 'after', 'null'),
             nullif(event -> 'before', 'null'),
             event
-        ) ->> %(key)s as key
-    from (
-        select
-            kafka_key,
-            case when jsonb_typeof(cdc_payload -> 'payload') = 'object'
-                then cdc_payload -> 'payload' else cdc_payload end as event
-        from {bronze}
-        where kafka_topic = %(topic)s
-            and kafka_timestamp between %(now)s::timestamptz - %(max_lag)s * interval '1 second'
-            and %(now)s::timestamptz + %(max_lag)s * interval '1 second'
-    ) as recent
+        ) as held
+        from (
+            select
+                kafka_key,
+                case when jsonb_typeof(cdc_payload -> 'payload') = 'object'
+                    then cdc_payload -> 'payload' else cdc_payload end as event
+            from {bronze}
+            where kafka_topic = %(topic)s
+                and kafka_timestamp between %(now)s::timestamptz - %(max_lag)s * interval '1 second'
+                and %(now)s::timestamptz + %(max_lag)s * interval '1 second'
+        ) as recent
+    ) as opened
 ),
 -- The text that is embedded: the columns trimmed, those without a word left out, joined by '. '.
 wanted as (
     select
-        {id}::text as key,
+        {id} as key,
         regexp_replace(
             btrim(concat_ws(E'\x1f', {texts}), E' \t\r\n\x1f'), '\s*\x1f[\s\x1f]*', '. ', 'g'
         ) as text
@@ -38,7 +40,7 @@ pair as (
         coalesce(w.key, e.key) in (select key from young where key is not null) as is_young
     from (select * from wanted where text <> '') as w
     full join (
-        select {id}::text as key, content_hash from {embeddings} where embedding is not null
+        select {id} as key, content_hash from {embeddings} where embedding is not null
     ) as e on e.key = w.key
 )
 select

@@ -9,7 +9,7 @@ select
     ) as bent,
     array_agg(distinct vector_dims(embedding)) filter (where embedding is not null) as dimensions,
     array_agg(distinct coalesce(model, '')) as models,
-    (array_agg({id}::text) filter (
+    (array_agg({id}) filter (
         where embedding is null or not abs(vector_norm(embedding) - 1) < 0.001
     ))[1:100] as bad_keys
 from {embeddings}

@@ -17,6 +17,7 @@ from bictl.trace.event import is_closed, newest
 from bictl.trace.key import Key, parse_key
 from bictl.trace.run import Asked, Limits
 from bictl.trace.warehouse import Warehouse
+from bictl.verify.read_rows import fold, fold_parameters
 
 BRONZE = "bronze.product_cdc"
 STAGING = "staging_staging.stg_product"
@@ -98,7 +99,7 @@ def test_every_record_of_a_healthy_pipeline_is_where_it_should_be(pipeline):
 
 
 def test_the_newest_record_of_every_key_is_the_one_that_verify_folds(pipeline):
-    query = pipeline.database.named("verify/fold", bronze=BRONZE) + pipeline.database.quoted(
+    query = fold(pipeline.database, pipeline.table) + pipeline.database.quoted(
         "select n.key, b.generation, b.kafka_partition, b.kafka_offset, n.gone, n.closed"
         " from newest n join {bronze} b on b.id = n.record_id",
         bronze=BRONZE,
@@ -106,7 +107,7 @@ def test_the_newest_record_of_every_key_is_the_one_that_verify_folds(pipeline):
     folded = {
         key: (Place(generation, partition, offset), gone, closed)
         for key, generation, partition, offset, gone, closed in pipeline.database.rows(
-            query, {"topic": pipeline.table.topic, "key": "ID"}
+            query, fold_parameters(pipeline.table)
         )
     }
     mine = {}

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bictl.errors import NotFound, UsageError
+from bictl.keys import from_words, in_words, values_of
 from bictl.trace.key import Key, key_of, parse_key
 from bictl.trace.payload import decoded, moment, operation, source_field, unwrapped
 
@@ -45,21 +46,84 @@ def test_the_option_is_given_back_as_a_shell_reads_it():
 
 
 @pytest.mark.parametrize(
-    ("text", "number"),
+    ("text", "kind", "value"),
     [
-        ("4711", 4711),
-        ("-1", -1),
-        ("0", 0),
-        ("2147483647", 2**31 - 1),
-        ("2147483648", None),
-        ("007", None),
-        ("4.0", None),
-        ("٤", None),
-        ("abc", None),
+        ("4711", "integer", 4711),
+        ("-1", "integer", -1),
+        ("0", "integer", 0),
+        ("2147483647", "integer", 2**31 - 1),
+        ("-2147483648", "integer", -(2**31)),
+        ("2147483648", "integer", None),
+        ("2147483648", "bigint", 2**31),
+        ("9007199254740993", "bigint", 2**53 + 1),
+        ("9223372036854775807", "bigint", 2**63 - 1),
+        ("9223372036854775808", "bigint", None),
+        ("99999999999999999999", "bigint", None),
+        ("007", "integer", None),
+        ("007", "text", "007"),
+        ("4.0", "bigint", None),
+        ("٤", "integer", None),
+        ("abc", "integer", None),
+        ("", "integer", None),
+        ("", "text", ""),
     ],
 )
-def test_only_what_the_index_holds_is_an_integer(text, number):
-    assert Key(ID, (text,)).integer == number
+def test_a_value_is_what_the_index_holds_or_none(text, kind, value):
+    assert Key(ID, (text,)).typed([kind]) == (None if value is None else (value,))
+
+
+def test_a_key_that_has_one_column_of_another_type_is_in_no_index():
+    assert Key(BOTH, ("7", "a b")).typed(["integer", "text"]) == (7, "a b")
+    assert Key(BOTH, ("7", "x")).typed(["text", "integer"]) is None
+
+
+AWKWARD = [
+    ("7", "2"),
+    ("A ", "0"),
+    ("", "x"),
+    (" ", "\t"),
+    ("it's, =", "-1"),
+    ("a=b", "'"),
+    ("ID=1, Region=2", "3"),
+    ("насос", "A, Region=B"),
+]
+
+
+@pytest.mark.parametrize("values", AWKWARD)
+def test_a_key_that_verify_names_can_be_given_to_trace_as_it_is(values):
+    words = in_words(BOTH, values)
+    assert parse_key([words], BOTH) == Key(BOTH, values)
+    assert str(Key(BOTH, values)) == words
+
+
+def test_words_of_a_key_say_what_eyes_would_miss():
+    assert in_words(BOTH, ("7", "EU")) == "ID=7, Region=EU"
+    assert in_words(BOTH, ("A ", "")) == "ID='A ', Region=''"
+    assert in_words(BOTH, ("it's", "a, b")) == "ID='it''s', Region='a, b'"
+    assert [in_words(ID, (one,)) for one in ("4711", "a=b", "a b", "A ", "")] == [
+        "4711",
+        "a=b",
+        "a b",
+        "'A '",
+        "''",
+    ]
+    assert values_of(BOTH, '["7","it\'s \\"2\\""]') == ("7", 'it\'s "2"')
+    assert values_of(ID, '["7"]') == ('["7"]',)
+
+
+@pytest.mark.parametrize(
+    "words", ["ID=1", "ID=1, ID=2", "ID=1, Region=2, X=3", "Id=1, Region=2", "ID='1, Region=2"]
+)
+def test_words_that_are_no_whole_key_are_not_guessed(words):
+    assert from_words(BOTH, words) is None
+
+
+def test_near_keys_begin_with_those_that_share_the_first_columns():
+    others = [("6", "9"), ("7", "1"), ("70", "9"), ("7", "10")]
+    nearest = sorted(others, key=Key(BOTH, ("7", "9")).distance)
+    assert nearest == [("7", "10"), ("7", "1"), ("6", "9"), ("70", "9")]
+    texts = [("b", "1"), ("A-10", "1"), ("A-2", "1")]
+    assert sorted(texts, key=Key(BOTH, ("A-1", "1")).distance)[-1] == ("b", "1")
 
 
 @pytest.mark.parametrize(
