@@ -77,19 +77,20 @@ def view_of(result: "SearchResult", table: "TableSettings") -> View:
     """The hits: what a person compares first, then every other column of staging."""
     codes = [name for name in table.embed if name == "code" or name.endswith("_code")]
     first = dict.fromkeys([table.embed[0], *codes, *SHOWN])
-    shown = [name for name in first if name in result.columns]
+    shown = [name for name in first if name in result.columns and name not in table.id]
     rest = [name for name in result.columns if name not in shown and name not in table.id]
+    keys = ("id",) if len(table.id) == 1 else table.id
     return View(
         schema="bictl.search/1",
         columns=(
             Column("rank", "", kind="count"),
-            Column("id"),
+            *(Column(name) for name in keys),
             *(Column(name, cut=MOST) for name in shown),
             Column("why", "found by"),
             Column("similarity", wide=True),
             *(Column(name, wide=True) for name in rest),
         ),
-        rows=[_row(hit) for hit in result.hits],
+        rows=[_row(hit, keys) for hit in result.hits],
         rows_key="hits",
         extra={
             "table": result.table,
@@ -100,16 +101,16 @@ def view_of(result: "SearchResult", table: "TableSettings") -> View:
     )
 
 
-def _row(hit: "Hit") -> dict[str, Any]:
+def _row(hit: "Hit", keys: tuple[str, ...]) -> dict[str, Any]:
     return {
         **hit.row,
         "rank": hit.rank,
-        "id": hit.id,
         "similarity": None if hit.similarity is None else round(hit.similarity, 4),
         "score": round(hit.score, 6),
         "found_by": list(hit.sources),
         "words": list(hit.words),
         "why": hit.why,
+        **dict(zip(keys, hit.id if len(keys) > 1 else [hit.id], strict=True)),
     }
 
 

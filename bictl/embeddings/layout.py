@@ -1,9 +1,14 @@
 """Where a table's vectors are, and which of its columns say what."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
+from bictl.clients.key_parts import each, identity
 from bictl.errors import ConfigError
 from bictl.settings import Table
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Part
 
 # Part of every content hash: another number when the rule of sql/embeddings/work.sql changes.
 TEXT_RULE = "1\x1f"
@@ -27,6 +32,12 @@ class Layout:
                 f"[tables.{self.table.name}] embeds no column",
                 hint='add embed = ["<a text column of the staging model>", …]',
             )
+        if taken := [name for name in self.table.id if name in _OURS]:
+            raise ConfigError(
+                f"[tables.{self.table.name}] id {taken[0]!r} is what the vectors' table calls a "
+                "column of its own",
+                hint="give the column another name in the staging model",
+            )
 
     @property
     def code(self) -> str | None:
@@ -45,19 +56,18 @@ class Layout:
         return f"{self._bare}_hnsw"
 
     @property
-    def names(self) -> dict[str, str | tuple[str, ...] | None]:
+    def names(self) -> "dict[str, Part]":
         """The parts of the SQL files' texts."""
-        label = self.table.embed[0]
         return {
             "schema": self.table.embeddings.split(".")[0],
             "table": self.table.embeddings,
             "staging": self.staging,
-            "id": self.table.id,
             "texts": self.table.embed,
-            "label_source": label,
-            "label": "name" if label in _OURS else label,
+            "label_source": self.table.embed[0],
+            "label": self._label,
             "code_source": self.code,
-            "code": self.code if self.code and self.code != label else "code",
+            "code": self._code,
+            **self._key,
             "words_index": f"{self._bare}_tsv",
             "code_index": f"{self._bare}_code",
         }
@@ -65,8 +75,36 @@ class Layout:
     @property
     def columns(self) -> list[str]:
         """The columns of the table of vectors."""
-        names = self.names
-        return [*self.table.id, str(names["label"]), str(names["code"]), *_OURS]
+        return [*self.table.id, self._label, self._code, *_OURS]
+
+    @property
+    def _key(self) -> "dict[str, Part]":
+        """The key's columns in staging and in the table, and as id_1, id_2 … between the two."""
+        names = self.table.id
+        return {
+            "id": names,
+            "columns": each("s.{name} as id_{number}", names),
+            "places": each("id_{number}", names),
+            "of_source": each("s.id_{number}", names),
+            "either": each("coalesce(s.id_{number}, e.{name}) as id_{number}", names),
+            "same": each("e.{name} = s.id_{number}", names, between=" and "),
+            "no_vector": each("e.{name} is null", names[:1]),
+            "in_text": identity("id_{number}::text", names),
+        }
+
+    @property
+    def _label(self) -> str:
+        """The table's column for the row's name."""
+        return self._free(self.table.embed[0], "name", "row_name")
+
+    @property
+    def _code(self) -> str:
+        """The table's column for the exact code."""
+        return self._free(self.code or "code", "code", "row_code", but=self._label)
+
+    def _free(self, *names: str, but: str = "") -> str:
+        """The first name that no other column of the table has."""
+        return next(name for name in names if name not in {*_OURS, *self.table.id, but})
 
     @property
     def _bare(self) -> str:

@@ -209,10 +209,17 @@ def _prepare_table(database: "Database", layout: Layout, dimension: int) -> None
     with database.transaction():
         database.lock(f"bictl:embeddings:{layout.table.embeddings}")
         stored, missing = _columns(database, layout)
+        if stored is not None and (lacking := [one for one in layout.table.id if one in missing]):
+            raise StageFailed(
+                f"{layout.table.embeddings} has no column {', '.join(lacking)}: its vectors are of "
+                "another key",
+                hint="give the new key a table of its own: "
+                f"[tables.{layout.table.name}] embeddings",
+            )
         if missing:  # only then: ALTER TABLE waits for every reader, and new readers wait for it
             database.execute(
                 database.named("embeddings/table", **layout.names, dimension=dimension),
-                {"columns": layout.columns},
+                {"columns": layout.columns, "id": list(layout.table.id)},
             )
             stored, _ = _columns(database, layout)
     if stored != dimension:

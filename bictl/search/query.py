@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from bictl import assets
+from bictl.clients.key_parts import each
 from bictl.clients.relations import quoted
 from bictl.errors import NotFound, StageFailed
 from bictl.search.asked import LIMIT, MODES, Asked, check
@@ -17,7 +18,7 @@ from bictl.search.grammar import Condition, parse
 from bictl.search.vector import Awakening
 
 if TYPE_CHECKING:
-    from bictl.clients.database import Database
+    from bictl.clients.database import Database, Part
     from bictl.clients.encoder import Encoder
     from bictl.settings import Table
 
@@ -32,8 +33,9 @@ _EVERY_ROW = Condition("true")
 
 @dataclass(frozen=True, kw_only=True)
 class Hit:
-    """One row: `sources` say which lists it stood in (code, words, meaning), `words` which words of
-    the query it holds, `similarity` is the cosine (None without a vector), `row` staging's row."""
+    """One row: `id` is its key, a tuple where that has several columns; `sources` say in which
+    lists it stood (code, words, meaning), `words` which words of the query it holds, `similarity`
+    is the cosine (None without a vector), `row` staging's row."""
 
     rank: int
     id: Any
@@ -128,7 +130,7 @@ class _Place:
             text,
             table=self.table.embeddings,
             staging=self.staging,
-            id=self.table.id,
+            **_key_parts(self.table.id),
             **condition.columns,
         )
 
@@ -178,14 +180,12 @@ class _Ask:
         every = self._condition or _EVERY_ROW  # or too many of the nearest are deleted
         return self._rows(self._candidates(wanted, every), every), True
 
-    def _candidates(
-        self, depth: int, condition: Condition | None = None
-    ) -> list[tuple[Any, float, float | None, list[str], list[str]]]:
-        """(key, score, similarity, sources, words), best first; under a condition exact."""
+    def _candidates(self, depth: int, condition: Condition | None = None) -> "list[_Candidate]":
+        """The best keys, best first; under a condition exact."""
         matching, among, exactly = "", "", ""
         if condition is not None:
             matching = assets.sql("search/matching").replace("{condition}", condition.sql)
-            among, exactly = "and e.{id} in (select id from matching)", "0 +"
+            among, exactly = "and ({stored}) in (select {places} from matching)", "0 +"
         text = assets.sql("search/candidates")
         for name, part in (("matching", matching), ("among", among), ("exactly", exactly)):
             text = text.replace(f"{{{name}}}", part)
@@ -202,34 +202,58 @@ class _Ask:
         }
         statement = self._place.quoted(text, condition or _EVERY_ROW)
         found = self._place.database.rows(statement, parameters)
-        return [(key, score, near, sources, words) for key, score, near, sources, words in found]
+        width = len(self._place.table.id)
+        return [_Candidate(row[:width], *row[width:]) for row in found]
 
-    def _rows(
-        self,
-        candidates: Sequence[tuple[Any, float, float | None, list[str], list[str]]],
-        condition: Condition,
-    ) -> list[Hit]:
+    def _rows(self, candidates: "Sequence[_Candidate]", condition: Condition) -> list[Hit]:
         """The candidates that staging still has and that meet the condition, as many as wanted."""
         if not candidates:
             return []
         text = assets.sql("search/rows").replace("{condition}", condition.sql)
         found = self._place.database.dicts(
             self._place.quoted(text, condition),
-            {"ids": tuple(candidate[0] for candidate in candidates), **condition.values},
+            {"ids": tuple(candidate.key for candidate in candidates), **condition.values},
         )
-        rows = {row[self._place.table.id[0]]: row for row in found}
-        here = [candidate for candidate in candidates if candidate[0] in rows]
+        names = self._place.table.id
+        rows = {tuple(row[name] for name in names): row for row in found}
+        here = [candidate for candidate in candidates if candidate.key in rows]
         return [
-            Hit(
-                rank=rank,
-                id=key,
-                score=score,
-                similarity=similarity,
-                sources=tuple(sorted(sources)),
-                words=tuple(words),
-                row=rows[key],
-            )
-            for rank, (key, score, similarity, sources, words) in enumerate(
-                here[: self._asked.limit], start=1
-            )
+            candidate.hit(rank, rows[candidate.key])
+            for rank, candidate in enumerate(here[: self._asked.limit], start=1)
         ]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    """A key with what ranked it."""
+
+    key: tuple[Any, ...]
+    score: float
+    similarity: float | None
+    sources: list[str]
+    words: list[str]
+
+    def hit(self, rank: int, row: Mapping[str, Any]) -> Hit:
+        """With the row that staging has of it."""
+        return Hit(
+            rank=rank,
+            id=self.key[0] if len(self.key) == 1 else self.key,
+            score=self.score,
+            similarity=self.similarity,
+            sources=tuple(sorted(self.sources)),
+            words=tuple(self.words),
+            row=row,
+        )
+
+
+def _key_parts(names: Sequence[str]) -> "dict[str, Part]":
+    """A key's columns in the table of vectors and in staging, and id_1, id_2 … between the two."""
+    return {
+        "id": each("s.{name}", names),
+        "stored": each("e.{name}", names),
+        "columns": each("e.{name} as id_{number}", names),
+        "of_staging": each("s.{name} as id_{number}", names),
+        "places": each("id_{number}", names),
+        "of_found": each("f.id_{number}", names),
+        "same": each("e.{name} = f.id_{number}", names, between=" and "),
+    }

@@ -2,7 +2,7 @@
 -- older text or another model, and vectors without a row. A row without text has no vector to miss.
 with source as (
     select
-        s.{id} as id,
+        {columns},
         regexp_replace(
             btrim(concat_ws(E'\x1f', {texts}), E' \t\r\n\x1f'), '\s*\x1f[\s\x1f]*', '. ', 'g'
         ) as text
@@ -10,17 +10,17 @@ with source as (
 ),
 compared as (
     select
-        coalesce(s.id, e.{id}) as id,
-        s.id is null or s.text = '' as is_absent,
-        e.{id} is null as has_no_vector,
+        {either},
+        s.id_1 is null or s.text = '' as is_absent,
+        {no_vector} as has_no_vector,
         e.content_hash is distinct from sha256(convert_to(%(rule)s || s.text, 'UTF8')) as is_stale,
         e.model is distinct from %(model)s as is_foreign
     from source s
-    full join {table} e on e.{id} = s.id
+    full join {table} e on {same}
 ),
 judged as (
     select
-        id,
+        {places},
         case
             when is_absent and has_no_vector then 'empty'
             when is_absent then 'orphan'
@@ -31,6 +31,6 @@ judged as (
         end as state
     from compared
 )
-select state, count(*) as rows, (array_agg(id::text order by id))[1:100] as sample
+select state, count(*) as rows, (array_agg({in_text} order by {places}))[1:100] as sample
 from judged
 group by state

@@ -1,7 +1,7 @@
 -- The vectors of one table, one row a key, and what search looks up beside them. An older table of
 -- that name (key and vector, perhaps columns of its own) gains what it lacks; its rows count as
 -- changed and are filled. Columns of its own stay with what they hold, and may be empty in new rows.
--- {schema}, {table}: its place; {id}: the key's column, of the type it has in {staging};
+-- {schema}, {table}: its place; {id}: the key's columns, of the types they have in {staging};
 -- {dimension}: the vector's length; {label}, {code}: two of the staging's columns, kept for readers.
 create schema if not exists {schema};
 
@@ -23,9 +23,14 @@ declare
 begin
     if not exists (
         select from pg_index i
-        join pg_attribute a on a.attrelid = i.indrelid and a.attnum = i.indkey[0]
         where i.indrelid = '{table}'::regclass and i.indisunique and i.indisvalid
-            and i.indpred is null and i.indnkeyatts = 1 and '"' || a.attname || '"' = '{id}'
+            and i.indpred is null and i.indnkeyatts = cardinality(%(id)s::text[])
+            and array(
+                select a.attname::text
+                from pg_attribute a
+                where a.attrelid = i.indrelid
+                    and a.attnum = any ((i.indkey::smallint[])[0:i.indnkeyatts - 1])
+            ) @> %(id)s::text[]
     ) then
         if exists (select from pg_index where indrelid = '{table}'::regclass and indisprimary) then
             alter table {table} add unique ({id});

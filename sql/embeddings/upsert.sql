@@ -7,7 +7,7 @@
 insert into {table} as e
     ({id}, embedding, content_hash, model, embedded_at, {label}, {code}, code_norm, tsv)
 select
-    s.id,
+    {of_source},
     v.embedding,
     s.content_hash,
     %(model)s,
@@ -22,7 +22,7 @@ select
     || setweight(to_tsvector('simple', left(s.text, 50000)), 'D')
 from embed_source s
 join embed_vector v on v.text_no = s.text_no
-order by s.id
+order by {of_source}
 on conflict ({id}) do update set
     embedding = excluded.embedding,
     content_hash = excluded.content_hash,

@@ -3,11 +3,12 @@
 -- deleted rows alike.
 --
 -- A row's text is its embedded columns, trimmed, those without a word left out, joined by '. '.
--- The hash covers the version of that rule. A row without text gets no vector.
+-- The hash covers the version of that rule. A row without text gets no vector. The key's
+-- columns are called id_1, id_2 … here.
 create temp table embed_source as
 with source as (
     select
-        s.{id} as id,
+        {columns},
         s.{label_source}::text as name,
         {code_source}::text as code,
         regexp_replace(
@@ -28,10 +29,10 @@ compared as (
             or e.model is distinct from %(model)s
         ) as is_changed
     from hashed s
-    left join {table} e on e.{id} = s.id
+    left join {table} e on {same}
 )
 select
-    id,
+    {places},
     is_empty,
     case when is_changed then dense_rank() over (partition by is_changed order by content_hash) end
         as text_no,

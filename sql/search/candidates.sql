@@ -3,6 +3,7 @@
 --
 -- With a condition every row that it names is compared; without one the HNSW index is walked. The
 -- caller puts sql/search/matching.sql, its filter and what keeps the index out into their places.
+-- A key's columns are called id_1, id_2 … here.
 with asked as (
     select
         %(vector)s::vector as vector,
@@ -11,9 +12,9 @@ with asked as (
 ),
 {matching}
 near as (
-    select id, row_number() over (order by distance, id) as place
+    select {places}, row_number() over (order by distance, {places}) as place
     from (
-        select e.{id} as id, e.embedding <=> (select vector from asked) as distance
+        select {columns}, e.embedding <=> (select vector from asked) as distance
         from {table} e
         where %(by_meaning)s {among}
         order by {exactly} (e.embedding <=> (select vector from asked))
@@ -21,28 +22,28 @@ near as (
     ) n
 ),
 worded as (
-    select id, row_number() over (order by rank desc, id) as place
+    select {places}, row_number() over (order by rank desc, {places}) as place
     from (
-        select e.{id} as id, ts_rank_cd(e.tsv, (select words from asked)) as rank
+        select {columns}, ts_rank_cd(e.tsv, (select words from asked)) as rank
         from {table} e
         where %(by_words)s and e.tsv @@ (select words from asked) {among}
-        order by rank desc, id
+        order by rank desc, {places}
         limit %(depth)s
     ) w
 ),
 found as (
-    select distinct e.{id} as id, c.code
+    select distinct {columns}, c.code
     from (
         select upper(regexp_replace(g, '[\s!-/:-@\[-`{-~]', '', 'g')) as code
         from unnest(%(codes)s::text[]) as g
     ) c
     join {table} e on e.code_norm = c.code
     where %(by_words)s {among}
-    order by 1
+    order by {places}
     limit 1000
 ),
 coded as (
-    select distinct id, 1 as place
+    select distinct {places}, 1 as place
     from found f
     where not exists ( -- 51107 is not meant where NOR-51107 was asked for and is there
         select from found o
@@ -50,16 +51,16 @@ coded as (
     )
 ),
 fused as (
-    select id, sum(weight / (60 + place)) as score, array_agg(source) as sources
+    select {places}, sum(weight / (60 + place)) as score, array_agg(source) as sources
     from (
-        select id, place, 3.0 as weight, 'code' as source from coded
+        select {places}, place, 3.0 as weight, 'code' as source from coded
         union all
-        select id, place, 1.0, 'words' from worded
+        select {places}, place, 1.0, 'words' from worded
         union all
-        select id, place, 1.0, 'meaning' from near
+        select {places}, place, 1.0, 'meaning' from near
     ) listed
-    group by id
-    order by score desc, id
+    group by {places}
+    order by score desc, {places}
     limit %(depth)s
 ),
 terms as (
@@ -76,11 +77,11 @@ terms as (
     order by at
 )
 select
-    f.id,
+    {of_found},
     f.score::float8,
     (1 - (e.embedding <=> (select vector from asked)))::float8 as similarity,
     f.sources,
     array(select word from terms where e.tsv @@ query) as words
 from fused f
-join {table} e on e.{id} = f.id
-order by f.score desc, f.id
+join {table} e on {same}
+order by f.score desc, {of_found}

@@ -1,2 +1,2 @@
--- The keys that a condition names.
-matching as materialized (select s.{id} as id from {staging} s where {condition}),
+-- The keys that a condition names, their columns called id_1, id_2 …
+matching as materialized (select {of_staging} from {staging} s where {condition}),

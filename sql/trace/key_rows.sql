@@ -1,4 +1,4 @@
--- The newest rows of one key in each partition, by its index where {same} compares what the index
+-- The newest rows of one key in each partition, by its index where `same` compares what the index
 -- holds; how many there are at all.
 select id, total
 from (

@@ -1,6 +1,6 @@
 -- Keys that exist, on both sides of one that does not; each step is a look into the key's index.
--- {key} are the key's columns in a row of bronze, {falling} the same from the last one down, {named}
--- with names; {wanted} the key's values, {above} and {below} those of the step before.
+-- `key` are the key's columns in a row of bronze, `falling` the same from the last one down, `named`
+-- with names; `wanted` the key's values, `above` and `below` those of the step before.
 with recursive above as (
     (
         select {named}, 1 as step

@@ -1,6 +1,6 @@
 -- Of pruned records, given with their keys, those whose key has no later change in bronze, looked up
--- one by one by the key's index; and, told apart, those whose key it does not hold: {given} are the
--- key's columns by the index's functions, {known} says that each is there, {same} compares them with
+-- one by one by the key's index; and, told apart, those whose key it does not hold: `given` are the
+-- key's columns by the index's functions, `known` says that each is there, `same` compares them with
 -- a row's. The inner select keeps the planner from reading all of bronze for each statement.
 select kafka_offset, not ({known})
 from (

@@ -1,18 +1,22 @@
 """Migrations run forward, twice, at once and after a kill; what is newer is left alone."""
 
+import json
 import os
+import random
+import re
 import signal
 import sys
 import threading
+from dataclasses import replace
 
 import psycopg2
 import pytest
 
 from bictl.bronze import check_version, migrate
-from bictl.bronze.migrate import steps
+from bictl.bronze.migrate import pending, steps
 from bictl.clients import Clients
 from bictl.clients.database import Database
-from bictl.errors import AccessDenied, MissingDependency, SchemaMismatch
+from bictl.errors import AccessDenied, MissingDependency, SchemaMismatch, StageFailed
 from bictl.settings import Table
 
 
@@ -206,3 +210,87 @@ def test_an_old_server_is_refused_before_anything_is_written(clients, settings, 
     with pytest.raises(MissingDependency, match="this server is 18"):
         migrate(clients.database, settings.tables.values())
     assert clients.database.value("select to_regnamespace('bictl')") is None
+
+
+# The index of the key -----------------------------------------------------------------------------
+
+
+def key_indexes(database):
+    """What of the table's indexes holds a key, by name, and whether they can be used."""
+    return {
+        name: (
+            valid,
+            re.findall(r"(?s)cdc_key_(\w+)\(kafka_key, cdc_payload, '(.*?)'::text\)", text),
+        )
+        for name, valid, text in database.rows(
+            """select c.relname, i.indisvalid, pg_get_indexdef(i.indexrelid) from pg_index i
+            join pg_class c on c.oid = i.indexrelid
+            where i.indrelid = 'bronze.product_cdc'::regclass
+                and pg_get_indexdef(i.indexrelid) like '%cdc_key_%'"""
+        )
+    }
+
+
+def insert(database, offset, key=None):
+    """A row of bronze."""
+    database.execute(
+        """insert into bronze.product_cdc (kafka_topic, generation, kafka_partition, kafka_offset,
+            kafka_timestamp, kafka_key, batch_file) values ('t', 'g', 0, %s, now(), %s, 'b')""",
+        [offset, key],
+    )
+
+
+def test_another_key_gets_an_index_of_its_own_in_place_of_the_old_one(clients, settings):
+    database, before = clients.database, settings.table("product")
+    migrate(database, [before])
+    name = "it's {a} 100% \\ \n"
+    after = replace(before, key=("Code", name), key_types=("text", "bigint"), id=("a", "b"))
+    for offset in (1, 2):
+        insert(database, offset)
+    with pytest.raises(StageFailed):  # half an index, as a run that was killed leaves it
+        database.autocommit(
+            "create unique index concurrently product_cdc_key_new"
+            " on bronze.product_cdc (batch_file)"
+        )
+
+    assert pending(database, [after]) == ["make the key index of bronze.product_cdc anew"]
+    assert key_indexes(database) == {
+        "product_cdc_key": (True, [("integer", "ID")]),
+        "product_cdc_key_new": (False, []),
+    }
+    done = migrate(database, [after])
+
+    assert done.summary.startswith("made the key index of bronze.product_cdc anew; ")
+    quoted = name.replace("'", "''")
+    assert key_indexes(database) == {
+        "product_cdc_key": (True, [("text", "Code"), ("bigint", quoted)])
+    }
+    assert (pending(database, [after]), migrate(database, [after]).indexed) == ([], ())
+    database.execute("set search_path = bronze, public")  # Postgres leaves the schema out then
+    assert migrate(database, [after]).indexed == ()
+
+
+def test_a_new_index_whose_run_was_killed_before_it_had_its_name_takes_its_place(clients, settings):
+    database, before = clients.database, settings.table("product")
+    migrate(database, [before])
+    after = replace(before, key_types=("text",))
+    database.execute("alter index bronze.product_cdc_key rename to product_cdc_old")
+    migrate(database, [after])
+    database.execute(
+        "alter index bronze.product_cdc_key rename to product_cdc_key_new;"
+        "alter index bronze.product_cdc_old rename to product_cdc_key"
+    )
+
+    assert migrate(database, [after]).indexed == ("bronze.product_cdc",)
+    assert key_indexes(database) == {"product_cdc_key": (True, [("text", "ID")])}
+
+
+def test_a_key_that_no_index_can_hold_leaves_none_behind(clients, settings):
+    database, before = clients.database, settings.table("product")
+    migrate(database, [before])
+    long = "".join(random.Random(3).choices("abcdefghijklmnopqrstuvwxyz0123456789", k=10_000))
+    insert(database, 0, json.dumps({"ID": long}))
+
+    with pytest.raises(StageFailed, match="index row"):
+        migrate(database, [replace(before, key_types=("text",))])
+    assert key_indexes(database) == {"product_cdc_key": (True, [("integer", "ID")])}
