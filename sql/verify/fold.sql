@@ -1,6 +1,7 @@
 -- The newest record of each key, folded from bronze by verify's own reading of DESIGN.md's order;
--- the staging model has another one. `key` is one text for a key's columns. A query follows that reads from `newest`: key, gone, closed,
--- op, source_ms, ingested_at, and record_id, the row's id in bronze.
+-- the staging model has another one. `key` is one text that stands for the key's columns. A query
+-- follows that reads from `newest`: key, gone, closed, op, source_ms, ingested_at, and record_id, the
+-- row's id in bronze.
 --
 -- Rows are narrow here: the payload is looked into once and left where it is.
 with event as materialized (
