@@ -3,6 +3,11 @@
     bronze   the bronze table
     key      the key's columns at the source
     columns  (source column, its SQL Server type, our name), in the order of the result
+    modes    how the connector writes values, for records that come without a schema (with one, the
+             schema says it): {'decimal': precise | string | double, 'time': adaptive |
+             adaptive_time_microseconds | connect, 'binary': bytes | base64 | base64-url-safe | hex},
+             each the connector's own word (decimal.handling.mode …), the first one by default. Bytes
+             that come as text need `binary` also with a schema, which does not tell hex from base64
 
     Behind the columns stand cdc_operation, source_timestamp, is_snapshot, ingested_at.
 
@@ -10,27 +15,14 @@
     partitions (a key moves when partitions are added) the source's position. It is found on narrow
     rows; the payload is read and decoded for that one record only. Filters on the key reach the
     key's index. -#}
-{% macro cdc_table(bronze, key, columns) %}
-{%- set named = bictl.cdc_columns(columns) -%}
+{% macro cdc_table(bronze, key, columns, modes={}) %}
+{%- set named = bictl.cdc_columns(columns, bictl.cdc_modes(modes)) -%}
 {%- set keys = bictl.cdc_keys(key, named) -%}
-with recursive described as materialized (
-    select
-        id
-        {%- for c in named if bictl.cdc_described(c.kind, '') %},
-        {{ bictl.cdc_described(c.kind, 'fields -> ' ~ c.source) }} as unit{{ c.number }}
-        {%- endfor %}
-    from bronze.cdc_schema
-),
-
-{{ bictl.cdc_closed(bronze) }},
-
-{{ bictl.cdc_newest(bronze, keys) }}
-
 select
     {%- for c in named %}
     {%- set as_key = keys | selectattr('column', 'equalto', c.name) | first %}
     {%- if as_key is defined and c.kind.type in ['integer', 'bigint', 'text'] %}
-    newest.{{ as_key.name }} as {{ c.name }},
+    state.{{ as_key.name }} as {{ c.name }},
     {%- else %}
     {{ bictl.cdc_typed(c) }} as {{ c.name }},
     {%- endif %}
@@ -38,29 +30,10 @@ select
     state.operation as cdc_operation,
     bronze.decode_timestamp_ms(state.source_ms) at time zone 'UTC' as source_timestamp,
     state.snapshot <> 'false' as is_snapshot,
-    record.ingested_at
-from newest
-inner join {{ bronze }} as record on record.id = newest.record_id
-left join described on described.id = record.schema_id
+    state.ingested_at
+from ({{ bictl.cdc_state(bronze, keys, named) }}) as state
 -- OFFSET 0 keeps each step's values apart, so that no step works out the one before it more than
 -- once; record_id in each makes the planner see that no two of them are alike.
-cross join lateral (
-    select
-        record_id,
-        event,
-        bronze.cdc_operation(event, is_envelope) as operation,
-        bronze.cdc_row(event, is_envelope) as row,
-        bronze.decode_bigint_text(bronze.cdc_source(event, is_envelope, 'ts_ms')) as source_ms,
-        coalesce(bronze.cdc_source(event, is_envelope, 'snapshot'), 'false') as snapshot
-    from (
-        select record_id, event, bronze.cdc_is_envelope(event) as is_envelope
-        from (
-            select newest.record_id, bronze.cdc_event(record.cdc_payload) as event offset 0
-        ) as unwrapped
-        offset 0
-    ) as shaped
-    offset 0
-) as state
 cross join lateral (
     select
         {%- for c in named if bictl.cdc_is_number(c.kind) %}
@@ -81,44 +54,99 @@ cross join lateral (
                 state.row ->> {{ c.source }} as t{{ c.number }},
                 {%- endif %}
                 {%- endfor %}
-                newest.record_id
+                state.record_id
             offset 0
         ) as raw
         offset 0
     ) as hexed
     offset 0
 ) as decoded
-where
-    state.operation <> 'd'
-    and not exists (
-        select from closed
-        where
-            (
-                newest.generation_no < closed.generation_no
-                or newest.generation_no = closed.generation_no
-                and case when record.kafka_partition = closed.kafka_partition
-                    then record.kafka_offset < closed.kafka_offset
-                    else record.kafka_timestamp < closed.kafka_timestamp end
-            )
-            and (
-                closed.source_table = ''
-                or {{ cdc_source_table('state.event') }} in ('', closed.source_table)
-            )
-    )
 {%- endmacro %}
 
 
+{#- The newest record of each key that is there, opened: its operation, its row, and how the row's
+    columns are encoded. The rows are made whole in a select list: what the planner thinks of that
+    (dearly, though it is rare) says nothing then about how the tables are best joined. -#}
+{% macro cdc_state(bronze, keys, named) %}
+{%- set carried = [] -%}
+{%- for c in named if bictl.cdc_is_carried(c.kind) -%}{%- do carried.append(c) -%}{%- endfor %}
+    with recursive described as materialized (
+        select
+            id
+            {%- for c in named if bictl.cdc_described(c.kind, '') %},
+            {{ bictl.cdc_described(c.kind, 'fields -> ' ~ c.source) }} as unit{{ c.number }}
+            {%- endfor %}
+        from bronze.cdc_schema
+    ),
+
+    {{ bictl.cdc_closed(bronze) }},
+
+    {{ bictl.cdc_newest(bronze, keys) }}
+
+    select
+        {%- for k in keys %}
+        newest.{{ k.name }},
+        {%- endfor %}
+        newest.record_id,
+        told.operation,
+        {{ bictl.cdc_whole_row(bronze, keys, carried) if carried else 'told.row' }} as row,
+        told.source_ms,
+        told.snapshot,
+        {%- for c in named if bictl.cdc_described(c.kind, '') %}
+        described.unit{{ c.number }},
+        {%- endfor %}
+        record.ingested_at
+    from newest
+    inner join {{ bronze }} as record on record.id = newest.record_id
+    left join described on described.id = record.schema_id
+    cross join lateral (
+        select
+            record_id,
+            event,
+            bronze.cdc_operation(event, is_envelope) as operation,
+            bronze.cdc_row(event, is_envelope) as row,
+            bronze.decode_bigint_text(bronze.cdc_source(event, is_envelope, 'ts_ms')) as source_ms,
+            coalesce(bronze.cdc_source(event, is_envelope, 'snapshot'), 'false') as snapshot
+        from (
+            select record_id, event, bronze.cdc_is_envelope(event) as is_envelope
+            from (
+                select newest.record_id, bronze.cdc_event(record.cdc_payload) as event offset 0
+            ) as unwrapped
+            offset 0
+        ) as shaped
+        offset 0
+    ) as told
+    where
+        told.operation <> 'd'
+        and not exists (
+            select from closed
+            where
+                (
+                    newest.generation_no < closed.generation_no
+                    or newest.generation_no = closed.generation_no
+                    and case when record.kafka_partition = closed.kafka_partition
+                        then record.kafka_offset < closed.kafka_offset
+                        else record.kafka_timestamp < closed.kafka_timestamp end
+                )
+                and (
+                    closed.source_table = ''
+                    or {{ bictl.cdc_source_table('told.event') }} in ('', closed.source_table)
+                )
+        )
+{% endmacro %}
+
+
 {#- The columns with their kinds; `unit` is what the record's schema says, else the default. -#}
-{% macro cdc_columns(columns) %}
+{% macro cdc_columns(columns, modes) %}
     {%- set found = [] -%}
     {%- for source_name, declared, name in columns -%}
-        {%- set kind = bictl.cdc_type(declared) -%}
+        {%- set kind = bictl.cdc_type(declared, modes) -%}
         {%- do found.append({
             'number': loop.index,
             'source': bictl.cdc_literal(source_name),
             'name': adapter.quote(name),
             'kind': kind,
-            'unit': 'coalesce(described.unit' ~ loop.index ~ ', ' ~ kind.unit ~ ')'}) -%}
+            'unit': 'coalesce(state.unit' ~ loop.index ~ ', ' ~ kind.unit ~ ')'}) -%}
     {%- endfor -%}
     {{ return(found) }}
 {% endmacro %}
@@ -172,7 +200,7 @@ newest as (
                 and {{ k.function }}(earlier.kafka_key, earlier.cdc_payload, {{ k.source }})
                     = rival.{{ k.name }}
                 {%- endfor %}
-                and bronze.cdc_event(earlier.cdc_payload) is not null
+                and bronze.cdc_is_row(earlier.cdc_payload)
                 and case when earlier.kafka_partition = rival.kafka_partition
                     then earlier.kafka_offset <= rival.kafka_offset
                     else earlier.kafka_timestamp <= rival.kafka_timestamp end
@@ -251,7 +279,7 @@ marker as materialized (
         b.kafka_timestamp,
         bronze.cdc_snapshot_marker(b.cdc_payload) as marker,
         coalesce(bronze.cdc_position(unwrapped.event), '') collate "C" as position,
-        {{ cdc_source_table('unwrapped.event') }} as source_table
+        {{ bictl.cdc_source_table('unwrapped.event') }} as source_table
     from {{ bronze }} as b
     left join bronze.cdc_generation as g using (kafka_topic, generation)
     cross join lateral (select bronze.cdc_event(b.cdc_payload) as event offset 0) as unwrapped

@@ -1,6 +1,10 @@
-{#- A source column's SQL type: how it is decoded, its type here, and how Debezium encodes it by
-    default (for records that come without a schema). -#}
-{% macro cdc_type(declared) %}
+{#- A source column's SQL type: how it is decoded, its type here, and how Debezium encodes it in these
+    modes (for records that come without a schema). One word is not SQL Server's: `number` is a decimal
+    of any scale, Postgres's numeric without one.
+
+    A datetimeoffset becomes an instant, timestamptz: its offset and its seventh digit are not kept.
+    Who needs them lists the column a second time as nvarchar, which shows the text of the wire. -#}
+{% macro cdc_type(declared, modes) %}
     {%- set base = declared.split('(')[0] | trim | lower -%}
     {%- set sizes = declared.split('(')[1].split(')')[0].split(',') | map('trim') | map('int') | list
         if '(' in declared and 'max' not in declared | lower else [] -%}
@@ -15,8 +19,11 @@
         {%- set precision, scale = known.get(base, (sizes + [18, 0])[:2] if sizes | length != 1
             else [sizes[0], 0]) -%}
         {{ return({'family': 'decimal', 'precision': precision, 'scale': scale,
-            'type': 'numeric(' ~ precision ~ ',' ~ scale ~ ')', 'unit': '1e-' ~ scale,
+            'type': 'numeric(' ~ precision ~ ',' ~ scale ~ ')',
+            'unit': '1e-' ~ scale if modes.decimal == 'precise' else '0',
             'most': '9' * (precision - scale) ~ '.' ~ '9' * scale}) }}
+    {%- elif base == 'number' -%}
+        {{ return({'family': 'decimal', 'type': 'numeric', 'unit': '0'}) }}
     {%- elif base == 'real' or (base == 'float' and sizes and sizes[0] <= 24) -%}
         {{ return({'family': 'float', 'fit': 'real', 'type': 'real'}) }}
     {%- elif base in ['float', 'double'] -%}
@@ -28,17 +35,40 @@
     {%- elif base in ['time', 'datetime2', 'datetime', 'smalldatetime'] -%}
         {%- set digits = 3 if base in ['datetime', 'smalldatetime'] else (sizes + [7])[0] -%}
         {%- set family = 'time' if base == 'time' else 'timestamp' -%}
-        {{ return({'family': family, 'type': family,
-            'unit': "'ms'" if digits <= 3 else "'us'" if digits <= 6 else "'ns'"}) }}
+        {%- if modes.time == 'connect' -%} {%- set unit = 'ms' -%}
+        {%- elif modes.time == 'adaptive_time_microseconds' and base == 'time' -%}
+            {%- set unit = 'us' -%}
+        {%- else -%} {%- set unit = 'ms' if digits <= 3 else 'us' if digits <= 6 else 'ns' -%}
+        {%- endif -%}
+        {{ return({'family': family, 'type': family, 'unit': "'" ~ unit ~ "'"}) }}
     {%- elif base == 'datetimeoffset' -%}
         {{ return({'family': 'timestamptz', 'type': 'timestamptz', 'unit': "'iso'"}) }}
     {%- elif base in ['char', 'varchar', 'nchar', 'nvarchar', 'text', 'ntext', 'xml', 'sysname',
         'uniqueidentifier'] -%}
         {{ return({'family': 'text', 'type': 'text'}) }}
     {%- elif base in ['binary', 'varbinary', 'image', 'rowversion', 'timestamp', 'hierarchyid'] -%}
-        {{ return({'family': 'bytes', 'type': 'bytea'}) }}
+        {{ return({'family': 'bytes', 'type': 'bytea', 'as_text': modes.binary | replace('bytes', ''),
+            'unit': "'" ~ modes.binary | replace('bytes', 'base64') ~ "'"}) }}
     {%- endif -%}
     {{ exceptions.raise_compiler_error("unknown SQL Server type '" ~ declared ~ "'") }}
+{% endmacro %}
+
+
+{#- The modes with what is left out at its default; one that no connector has is an error. -#}
+{% macro cdc_modes(given) %}
+    {%- set known = {
+        'decimal': ['precise', 'string', 'double'],
+        'time': ['adaptive', 'adaptive_time_microseconds', 'connect'],
+        'binary': ['bytes', 'base64', 'base64-url-safe', 'hex']} -%}
+    {%- set modes = {} -%}
+    {%- for name, words in known.items() -%}
+        {%- do modes.update({name: given.get(name, words[0])}) -%}
+    {%- endfor -%}
+    {%- for name, word in given.items() if word not in known.get(name, []) -%}
+        {{ exceptions.raise_compiler_error("modes: '" ~ name ~ "' cannot be '" ~ word ~ "', it is "
+            ~ "one of " ~ (known.get(name, known.keys()) | join(', '))) }}
+    {%- endfor -%}
+    {{ return(modes) }}
 {% endmacro %}
 
 
@@ -48,14 +78,16 @@
 {#- What the schema says about the column's encoding, asked once a schema; '' where nothing is. -#}
 {% macro cdc_described(kind, field) %}
     {%- if kind.family == 'decimal' -%} bronze.decimal_unit({{ field }})
+    {%- elif kind.family == 'bytes' -%} bronze.binary_unit({{ field }}, '{{ kind.as_text }}')
     {%- elif kind.unit is defined -%} bronze.time_unit({{ field }})
     {%- endif -%}
 {% endmacro %}
 
 
 {#- Whether the column's value is a number on the wire. -#}
-{% macro cdc_is_number(kind) %}{{ return(kind.family in ['whole', 'float'] or kind.unit is defined) }}
-{%- endmacro %}
+{% macro cdc_is_number(kind) %}
+    {{ return(kind.family not in ['boolean', 'text', 'bytes']) }}
+{% endmacro %}
 
 
 {#- The number behind the JSON value. -#}
@@ -75,9 +107,10 @@
     {%- set text = 'state.row ->> ' ~ column.source -%}
     {%- set number = 'decoded.n' ~ column.number -%}
     {%- set iso = 'bronze.decode_iso_timestamptz(' ~ text ~ ')' -%}
-    {%- if kind.family == 'decimal' -%}
-        (case when {{ number }} between -{{ kind.most }} and {{ kind.most }} then {{ number }} end)
-            ::{{ kind.type }}
+    {%- if kind.most is defined -%}
+        (case when {{ number }} between -{{ kind.most }} and {{ kind.most }} or {{ number }} = 'NaN'
+            then {{ number }} end)::{{ kind.type }}
+    {%- elif kind.family == 'decimal' -%} {{ number }}
     {%- elif kind.family in ['whole', 'float'] -%} bronze.fit_{{ kind.fit }}({{ number }})
     {%- elif kind.family == 'boolean' -%}
         case {{ text }} when 'true' then true when 'false' then false end
@@ -89,7 +122,8 @@
     {%- elif kind.family == 'timestamptz' -%}
         case {{ column.unit }} when 'iso' then {{ iso }}
             else bronze.decode_timestamp({{ number }}, {{ column.unit }}) at time zone 'UTC' end
-    {%- elif kind.family == 'bytes' -%} bronze.decode_base64({{ text }})
+    {%- elif kind.family == 'bytes' -%}
+        bronze.decode_binary(state.row -> {{ column.source }}, {{ column.unit }})
     {%- else -%} {{ text }}
     {%- endif -%}
 {% endmacro %}
