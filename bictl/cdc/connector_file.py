@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ class ConnectorFile:
     """A connector to be: its configuration without `name`, each value as the worker keeps it."""
 
     name: str
-    config: Mapping[str, str]
+    config: Mapping[str, str] = field(repr=False)  # secrets may stand in it
     place: str
 
     @property
@@ -31,9 +31,11 @@ class ConnectorFile:
 
     @property
     def database(self) -> str:
-        """host:port of the source, as the worker is told to reach it."""
+        """host:port of the source, as the worker is told to reach it; "" without one."""
         host = self.config.get("database.hostname", "")
         port = self.config.get("database.port", "")
+        if REFERENCE.search(host + port):
+            return "the address that the worker reads from its references"
         return f"{host}:{port}" if port else host
 
 

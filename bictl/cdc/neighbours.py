@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.finding import Finding, fail, warn
@@ -21,7 +21,7 @@ class Neighbour:
 
     name: str
     where: str
-    config: Mapping[str, str]
+    config: Mapping[str, str] = field(repr=False)  # secrets may stand in it
 
 
 def check_neighbours(draft: ConnectorFile, neighbours: Iterable[Neighbour]) -> Iterator[Finding]:

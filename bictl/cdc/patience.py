@@ -1,7 +1,10 @@
 """Waiting for an effect: the worker takes a request at once and does it in its own time."""
 
+import queue
+import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -24,6 +27,27 @@ class Patience:
     def over(self) -> bool:
         """Whether the waiting ends now."""
         return self.stop() or time.monotonic() >= self.until
+
+
+def unless(stop: Stop, ask: Callable[[], _T]) -> _T | None:
+    """What `ask` returns or raises, or None when `stop` came first: for a request that changes
+    nothing and whose answer takes long. It is left to its own timeout then."""
+    answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
+
+    def answer() -> None:
+        try:
+            answers.put((ask(), None))
+        except BaseException as error:  # for the thread that waits
+            answers.put((None, error))
+
+    threading.Thread(target=answer, daemon=True).start()
+    while not stop():
+        with suppress(queue.Empty):
+            found, error = answers.get(timeout=PAUSE)
+            if error is not None:
+                raise error
+            return found
+    return None
 
 
 def await_effect(

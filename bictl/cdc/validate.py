@@ -20,9 +20,11 @@ from bictl.cdc.neighbours import (
     check_table,
     check_tables,
 )
+from bictl.cdc.patience import unless
 from bictl.cdc.references import check_secrets
 from bictl.cdc.rules import check_values
 from bictl.errors import NotFound, StageFailed, TimedOut, Unreachable
+from bictl.records import Stop, never_stop
 from bictl.settings import Table
 
 if TYPE_CHECKING:
@@ -138,21 +140,27 @@ def _neighbours(
     return (*running, *(one for one in files if one.name not in names))
 
 
-def ask(worker: "ConnectWorker", draft: ConnectorFile, own: Verdict) -> Verdict:
+def ask(
+    worker: "ConnectWorker", draft: ConnectorFile, own: Verdict, *, stop: Stop = never_stop
+) -> Verdict:
     """`own` with what the worker's validate found; not asked when the rules found enough.
 
-    It tries the source's database: seconds, and a minute and a half when that is silent.
+    It tries the source's database: seconds, and a minute and a half when that is silent; `stop`
+    ends the wait.
     """
     if own.failures or own.silence:
         return own
     started = time.monotonic()
     try:
-        errors = worker.validate(draft.name, draft.config)
+        errors = unless(stop, lambda: worker.validate(draft.name, draft.config))
     except TimedOut as error:
         return replace(own, silence=_late(worker, draft, error, time.monotonic() - started))
     except StageFailed as error:  # a 500 is how the worker says that an expression is broken
         said = str(getattr(error, "said", error.message))
         return replace(own, asked=True, findings=(*own.findings, _broken(draft, said)))
+    if errors is None:
+        words = f"stopped while the worker tried the database at {draft.database}"
+        return replace(own, silence=Unreachable(words))
     theirs = [(key, text) for key, texts in sorted(errors.items()) for text in texts]
     away = [text for _, text in theirs if _is_away(text)]
     found = [_theirs(key, text, _hint(text)) for key, text in theirs if not _is_away(text)]

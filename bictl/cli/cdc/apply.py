@@ -11,9 +11,9 @@ from bictl.cli.cdc.draft import (
     Name,
     TableOf,
     around,
+    ask_worker,
     check_fail_on,
     draft_of,
-    say_who_is_awaited,
     stop_at,
     tell,
 )
@@ -43,7 +43,7 @@ def apply(
 ) -> None:
     """Create a connector from its file, or change the one that runs to what the file says.
 
-    Without FILE the file is looked for among the shipped ones, or in [connect] connectors_dir.
+    Without FILE the file is looked for among the shipped ones, or in connect.connectors_dir.
     First the file is checked as by `bictl cdc validate`; then what differs is shown, with secrets
     masked; then it is put, and bictl waits until the connector and all its tasks run. Where nothing
     differs, nothing is put: even an unchanged configuration would restart the connector. References
@@ -58,7 +58,7 @@ def apply(
       bictl cdc apply --table category --dry-run
       bictl cdc apply product.json --yes && bictl cdc status
     """
-    from bictl.cdc import ask, look, plan
+    from bictl.cdc import look, plan
 
     check_fail_on(fail_on)
     with session(context) as here:
@@ -70,8 +70,7 @@ def apply(
         if planned.changes and not dry_run:
             if planned.before:
                 need_person(f"apply changes {draft.name}, which is there already", yes=yes)
-            say_who_is_awaited(here, draft)
-            whole = ask(asked, draft, own)
+            whole = ask_worker(here, asked, draft, own)
             tell(here, whole.less(own))
             stop_at(whole, fail_on=fail_on)
         code = _carry_out(here, asked, draft, planned, dry_run=dry_run, yes=yes)

@@ -12,6 +12,7 @@ from bictl.errors import NotFound, UsageError
 
 if TYPE_CHECKING:
     from bictl.cdc import Around, ConnectorFile, Neighbour, Verdict
+    from bictl.clients.connect import ConnectWorker
     from bictl.settings import Table
 
 File = Annotated[
@@ -72,7 +73,7 @@ def _feeding(files: tuple["ConnectorFile", ...], table: "Table", folder: Path) -
     if not found:
         raise UsageError(
             f"no connector in {folder} writes {table.topic}, which [tables.{table.name}] reads",
-            hint="name the file, or the directory: [connect] connectors_dir",
+            hint="name the file, or its directory: connect.connectors_dir",
         )
     if len(found) > 1:
         names = ", ".join(one.place for one in found)
@@ -108,10 +109,22 @@ def _beside(here: Session, draft: "ConnectorFile") -> tuple["Neighbour", ...]:
     )
 
 
-def say_who_is_awaited(here: Session, draft: "ConnectorFile") -> None:
-    """The worker's validate waits for the source's database, up to a minute and a half."""
-    if draft.database:
+def ask_worker(
+    here: Session, worker: "ConnectWorker", draft: "ConnectorFile", own: "Verdict"
+) -> "Verdict":
+    """The worker's verdict too. It tries the source's database, up to a minute and a half: who is
+    awaited is said, and a signal ends it at once, since nothing is at work."""
+    from bictl.cdc import ask
+
+    if draft.database and not (own.failures or own.silence):
         here.screen.say(f"the worker tries the database at {draft.database}")
+    said, here.stop.on_first = here.stop.on_first, lambda: None
+    try:
+        found = ask(worker, draft, own, stop=here.stop)
+        here.stop.check()
+        return found
+    finally:
+        here.stop.on_first = said
 
 
 def tell(here: Session, verdict: "Verdict") -> None:

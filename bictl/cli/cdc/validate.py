@@ -11,9 +11,9 @@ from bictl.cli.cdc.draft import (
     Name,
     TableOf,
     around,
+    ask_worker,
     check_fail_on,
     draft_of,
-    say_who_is_awaited,
     stop_at,
     tell,
 )
@@ -44,7 +44,7 @@ def validate(
     """Check a connector's file: bictl's own rules, then the worker's validate. Changes nothing.
 
     The rules find what the worker takes without a word: misspelt keys, names of Debezium 1.x, a
-    missing or shared schema history, settings that drop records silently. Without [connect] url
+    missing or shared schema history, settings that drop records silently. Without connect.url
     they are all that is checked. The worker's validate tries the source's database, and waits for
     it.
 
@@ -78,13 +78,10 @@ def _show(here: Session, draft: "ConnectorFile", verdict: "Verdict") -> None:
 
 
 def _verdict(here: Session, draft: "ConnectorFile", near: "Around") -> "Verdict":
-    from bictl.cdc import Verdict, ask, check, look
+    from bictl.cdc import Verdict, check, look
 
     if not here.settings.connect.url:
         here.screen.say("[connect] url is not configured: the worker is not asked")
         return Verdict(findings=check(draft, near))
     asked = worker(here)
-    own = look(asked, draft, near)
-    if not own.failures and not own.silence:
-        say_who_is_awaited(here, draft)
-    return ask(asked, draft, own)
+    return ask_worker(here, asked, draft, look(asked, draft, near))

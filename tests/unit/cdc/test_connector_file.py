@@ -97,5 +97,8 @@ def test_a_directory_gives_its_connectors_and_skips_what_is_none(tmp_path):
 
 def test_a_literal_password_is_never_shown_again_unless_it_is_a_name_too():
     secret = {"database.password": "kT9-planted-3", "ssl.key.password": "planted"}
-    parse(json.dumps({"name": "x", "config": {**CONFIG, **secret, "topic.prefix": "planted.a"}}))
+    found = parse(
+        json.dumps({"name": "x", "config": {**CONFIG, **secret, "topic.prefix": "planted.a"}})
+    )
+    assert "planted" not in repr(found)
     assert redact("it said kT9-planted-3 planted.a") == "it said *** planted.a"

@@ -147,3 +147,9 @@ def test_without_a_worker_the_rules_still_have_their_say(worker, replay):
     own = look(worker, draft("validate_ss-misspelt"), Around())
     assert isinstance(own.silence, TimedOut)
     assert "snapshot.mdoe" in {one.key for one in own.failures}
+
+
+def test_a_signal_ends_the_wait_for_the_database(replay, worker):
+    replay.hang(f"PUT {PLUGIN}/validate")
+    found = ask(worker, draft("validate_ss-good"), Verdict(findings=()), stop=lambda: True)
+    assert "stopped while the worker tried the database at sqlserver:1433" in str(found.silence)
