@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from bictl.clients.connect_config import Difference
 
 CALM = 3.0  # seconds for which a state has to stay: a task that fails again runs for ~0.8 s first
+_FRESH = 1.0  # seconds in which the status of a deleted one of the same name may still be told
 _LONELY = 10.0  # seconds after which a connector without a task is believed to get none
 _AT_REST = ("PAUSED", "STOPPED")
 # What a connector may hand to its tasks otherwise than it got it.
@@ -158,7 +159,9 @@ class _Calm:
         states = {look.connector.state, *(task.state for task in look.connector.tasks)}
         before = self.plan.before
         if "FAILED" in states:
-            return 0.0 if before is None or _traces(before) != _traces(look.connector) else CALM
+            if before is None:
+                return _FRESH
+            return CALM if _traces(before) == _traces(look.connector) else 0.0
         if before is not None and before.state in _AT_REST and look.connector.state == before.state:
             return 0.0
         if states != {"RUNNING"} or not look.follow:
@@ -241,8 +244,8 @@ _CONSEQUENCES = {
     "snapshot.mode": "it counts only where there are no offsets yet",
     "slot.name": "a new slot begins now: what the old one has not delivered is lost",
     "publication.name": "a new publication begins now",
-    "schema.history.internal.kafka.topic": "the new topic is empty: the connector fails without "
-    "the old one's history, unless it is rebuilt by snapshot.mode",
+    "schema.history.internal.kafka.topic": "a new topic is empty: the connector fails, until "
+    "bictl cdc offsets reset has it begin with a snapshot",
     "decimal.handling.mode": _SHAPE,
     "time.precision.mode": _SHAPE,
     "binary.handling.mode": _SHAPE,
