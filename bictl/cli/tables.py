@@ -47,6 +47,9 @@ def add(
         Path | None,
         typer.Option("--columns", metavar="FILE", help="Takes them from a create table statement."),
     ] = None,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace model files that say something else.")
+    ] = False,
     dry_run: DryRun = False,
 ) -> None:
     """Add the table behind a topic: configuration, staging model, its tests and yaml.
@@ -79,6 +82,7 @@ def add(
             embed=[part.strip() for text in embed or () for part in text.split(",")],
             schema_topic=from_schema_topic,
             columns_file=columns,
+            force=force,
             dry_run=dry_run,
         )
         for note in result.notes:

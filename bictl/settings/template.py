@@ -17,9 +17,12 @@ _HEAD = """\
 # (password_file) or behind a command (password_command).
 """
 _TAIL = """
-# Another source table is another section; only its topic has to be named.
+# Another source table is another section. These two have shipped models, so only their topics have
+# to be named; for any other table `bictl tables add --topic …` writes section, model and tests.
 # [tables.category]
 # topic = "cord-category.ConcordDb.dbo.Category"
+# [tables.manufacturer]
+# topic = "cord-manufacturer.ConcordDb.dbo.Manufacturer"
 
 # A profile lays the same sections over the ones above: bictl --profile staging …
 # [profiles.staging.kafka]

@@ -60,6 +60,7 @@ def add(
     schema_topic: str | None = None,
     columns_file: Path | None = None,
     modes: Mapping[str, str] = _NO_MODES,
+    force: bool = False,
     dry_run: bool = False,
 ) -> Added:
     """Writes everything that a topic needs to become a table, or says what it would write.
@@ -83,7 +84,7 @@ def add(
         embed=embed,
         modes=modes,
     )
-    changes = _changes(settings, design)
+    changes = _changes(settings, design, force=force)
     if not dry_run:
         place.write_all(changes)
     return Added(design=design, changes=tuple(changes), notes=tuple(notes), dry_run=dry_run)
@@ -155,9 +156,9 @@ def _described(
 ) -> SourceTable | None:
     """Who knows the source's own types: the file, the schema-change topic that was named, or the
     one that the connector writes where the records bring no schema."""
-    if file is not None:
-        return read_columns(file)
     wanted = (seen.source if seen else ()) or tuple(topic.split(".")[-3:])
+    if file is not None:
+        return read_columns(file, wanted=wanted)
     if schema_topic:
         return described_in(reader, schema_topic, wanted=wanted)
     if seen is None or seen.columns is not None:
@@ -230,27 +231,25 @@ def _embedded(wanted: str, names: Mapping[str, str]) -> str:
     raise NotFound("column", wanted, existing=existing, where="to embed")
 
 
-def _changes(settings: Settings, design: Design) -> list[Change]:
+def _changes(settings: Settings, design: Design, *, force: bool) -> list[Change]:
     """The project's files first, the configuration that names them last."""
     project = place.project_dir(settings)
     changes = place.project_changes(project)
     folder = project / "models" / "staging" / design.name
     model, yaml = folder / f"{design.staging}.sql", folder / "schema.yml"
+    with_source = yaml.is_file() or not place.knows_source(project, design.bronze)
     written = [
         place.change(model, model_sql(design)),
-        place.change(
-            yaml,
-            schema_yml(
-                design, with_source=yaml.is_file() or not place.knows_source(project, design.bronze)
-            ),
-        ),
+        place.change(yaml, schema_yml(design, with_source=with_source)),
     ]
     for one in written:
-        if one.word == "changed":
+        if one.word == "changed" and not force:
             raise ConfigError(
                 f"{one.path} is there already and says something else",
-                hint=f"remove it, or give another --name than {design.name}",
+                hint=f"--force replaces it; or give another --name than {design.name}",
             )
+    if shadowing := place.without_shipped(project, design.name):
+        changes = [one for one in changes if one.path != shadowing.path] + [shadowing]
     section = config_section(design)
     config = place.config_change(settings, section, name=design.name, project=project)
     return [*changes, *written, config]

@@ -5,7 +5,7 @@ import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import pairwise, takewhile
 from pathlib import Path
 
 from bictl.columns import KNOWN, Column, SourceTable, changed_tables, sql_type, value_columns
@@ -28,8 +28,9 @@ class _Word:
     bare: str
 
 
-def read_columns(path: Path) -> SourceTable:
-    """The table that the file describes. ConfigError where it cannot be read or describes none."""
+def read_columns(path: Path, *, wanted: tuple[str, ...]) -> SourceTable:
+    """The table that the file describes, of several the one that is `wanted` (its name is the end
+    of that). ConfigError where it cannot be read or describes none."""
     try:
         text = path.read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
@@ -37,34 +38,37 @@ def read_columns(path: Path) -> SourceTable:
     try:
         found = _from_json(json.loads(text))
     except ValueError:
-        found = create_table(text)
-    if found is None or not found.columns:
-        raise ConfigError(f"{path} describes no table", hint=_HINT)
+        found = create_tables(text)
+    if len(found) > 1:
+        found = [table for table in found if table.name[-1:] == wanted[-1:]]
+    if len(found) != 1 or not found[0].columns:
+        raise ConfigError(f"{path} describes no table {'.'.join(wanted)}", hint=_HINT)
+    return found[0]
+
+
+def _from_json(document: object) -> list[SourceTable]:
+    if not isinstance(document, dict):
+        return []
+    schema = document.get("schema")
+    inline = value_columns(schema if isinstance(schema, dict) else document)
+    tables = [table for table in changed_tables(document) if not table.dropped]
+    return tables or [SourceTable((), inline, ())]
+
+
+def create_tables(text: str) -> list[SourceTable]:
+    """The tables of the `create table` statements in a script of T-SQL."""
+    words, found = list(_words(text)), list[SourceTable]()
+    for at, (one, two) in enumerate(pairwise(words)):
+        if one.bare == "create" and two.bare == "table":
+            name = list(takewhile(lambda word: word.bare != "(", words[at + 2 :]))
+            body = words[at + 3 + len(name) :]
+            found.append(_table(tuple(word.text for word in name if word.bare != "."), body))
     return found
 
 
-def _from_json(document: object) -> SourceTable | None:
-    if not isinstance(document, dict):
-        return None
-    tables = [table for table in changed_tables(document) if not table.dropped]
-    if len(tables) == 1:
-        return tables[0]
-    schema = document.get("schema")
-    return SourceTable((), value_columns(schema if isinstance(schema, dict) else document), ())
-
-
-def create_table(text: str) -> SourceTable | None:
-    """The table of a `create table` statement of T-SQL; None where there is none."""
-    words = list(_words(text))
-    at = next((i for i, word in enumerate(words) if word.bare == "table"), None)
-    opened = next(
-        (i for i, w in enumerate(words) if at is not None and i > at and w.bare == "("), None
-    )
-    if at is None or opened is None:
-        return None
-    name = tuple(word.text for word in words[at + 1 : opened] if word.bare != ".")
+def _table(name: tuple[str, ...], body: list[_Word]) -> SourceTable:
     columns, key = list[Column](), list[str]()
-    for part in _parts(words[opened + 1 :]):
+    for part in _parts(body):
         if part[0].bare in _NO_COLUMN:
             key = _primary_key(part) or key
             continue

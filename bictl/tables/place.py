@@ -144,6 +144,27 @@ def _check_macros(project: Path, described: str) -> None:
         )
 
 
+def without_shipped(project: Path, name: str) -> Change | None:
+    """The project without bictl's own model of that table, which it has through the package; None
+    where it has none, or switches it off already."""
+    shipped = assets.path("dbt", "models", "staging", name)
+    described = project / "dbt_project.yml"
+    text = described.read_text(encoding="utf-8") if described.is_file() else _PROJECT
+    off = f"      {name}:\n        +enabled: false\n"
+    if not shipped.is_dir() or PACKAGES not in text or off in text:
+        return None
+    place = "  bictl:\n    staging:\n"
+    if place in text:
+        return Change(described, text, text.replace(place, f"{place}{off}", 1))
+    if text.count("\nmodels:\n") != 1:
+        raise ConfigError(
+            f"{described} has bictl's own model of {name} too",
+            hint=f"switch it off there: models: bictl: staging: {name}: +enabled: false",
+        )
+    after = text.replace("\nmodels:\n", f"\nmodels:\n{place}{off}", 1)
+    return Change(described, text if described.is_file() else None, after)
+
+
 def knows_source(project: Path, bronze: str) -> bool:
     """Whether the project already describes that bronze table as a source."""
     bare = re.escape(bronze.partition(".")[2])

@@ -71,7 +71,8 @@ def model_sql(design: Design) -> str:
     schema, table = design.bronze.split(".")
     keys = ", ".join(literal(name) for name in design.key)
     lines = [
-        f"-- {design.topic} as it is now: one row per key, decoded from its newest record.",
+        f"-- {design.topic} as it is now:",
+        "-- one row per key, decoded from its newest record.",
         "{{ bictl.cdc_table(",
         f"    bronze=source({literal(schema)}, {literal(table)}),",
         f"    key=[{keys}],",
@@ -94,9 +95,10 @@ def schema_yml(design: Design, *, with_source: bool = True) -> str:
         "models:",
         f"  - name: {design.staging}",
         "    description: >",
-        f"      {design.topic} as it is now, one row per key: the newest record of each key,",
-        "      decoded. A key whose newest record is a delete or a tombstone, or that a finished",
-        "      later snapshot no longer brought, is not here. What cannot be decoded is NULL.",
+        f"      {design.topic} as it is now, one row per key:",
+        "      the newest record of each key, decoded. A key whose newest record is a delete or a",
+        "      tombstone, or that a finished later snapshot no longer brought, is not here. What",
+        "      cannot be decoded is NULL.",
     ]
     if len(design.key) > 1:
         text += [
