@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from bictl.errors import BictlError
 
 if TYPE_CHECKING:
-    from bictl.clients.connect import ConnectWorker
+    from bictl.clients.connect import Connector, ConnectWorker
 
 _SETTING = "value.converter.replace.null.with.default"
 
@@ -17,17 +17,22 @@ def keeps_nulls(worker: "ConnectWorker", *, topic: str) -> bool | None:
     the worker does not answer.
     """
     try:
-        connectors = worker.overview()
+        writing = writers(worker, topic=topic)
     except BictlError:
         return None
-    writing = [
-        connector.config
-        for connector in connectors
-        if (prefix := connector.config.get("topic.prefix")) and topic.startswith(f"{prefix}.")
-    ]
     if not writing:
         return None
-    config = max(writing, key=lambda found: len(found["topic.prefix"]))
+    config = writing[0].config
     if _SETTING in config:
         return config[_SETTING].strip().lower() == "false"
     return False if "value.converter" in config else None
+
+
+def writers(worker: "ConnectWorker", *, topic: str) -> "list[Connector]":
+    """The connectors whose topic prefix the topic has, the longest prefix first."""
+    found = [
+        connector
+        for connector in worker.overview()
+        if (prefix := connector.config.get("topic.prefix")) and topic.startswith(f"{prefix}.")
+    ]
+    return sorted(found, key=lambda one: -len(one.config["topic.prefix"]))

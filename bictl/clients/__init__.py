@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.clients.encoder import Encoder
     from bictl.clients.objects import ObjectStore
+    from bictl.clients.sqlserver import SqlServer
     from bictl.clients.topics import TopicReader
 
 
@@ -84,9 +85,16 @@ class Clients:
             timeout=self._timeout,
         )
 
+    @cached_property
+    def source(self) -> "SqlServer":
+        """The source itself."""
+        from bictl.clients.sqlserver import SqlServer
+
+        return SqlServer(self.settings.sqlserver, timeout=self._timeout)
+
     def close(self) -> None:
         """Closes what was opened."""
-        for name in ("reader", "database"):
+        for name in ("reader", "database", "source"):
             if name in self.__dict__:
                 self.__dict__.pop(name).close()
 

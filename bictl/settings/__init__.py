@@ -18,6 +18,7 @@ from bictl.settings.values import (
     Kafka,
     Postgres,
     Settings,
+    SqlServer,
     Table,
     Verify,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "Postgres",
     "Secret",
     "Settings",
+    "SqlServer",
     "Table",
     "Verify",
     "check_environment",

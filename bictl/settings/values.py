@@ -18,6 +18,7 @@ KEY_PREFIX = re.compile(r"(?:(?!\.{1,2}/)[A-Za-z0-9._-]+/)+")
 SQL_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 _PLAIN = "use letters, digits and '_', at most 63, the first no digit"
 _SERVER = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.%\w]+\])(?::[0-9]{1,5})?")
+_HOST = re.compile(r"[A-Za-z0-9._:%-]+")
 PROTOCOLS = ("PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL")
 MECHANISMS = ("PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512")
 KEY_TYPES = ("integer", "bigint", "text")
@@ -77,6 +78,37 @@ class Connect:
             raise ConfigError(
                 "[connect] url holds a user name",
                 hint="give [connect] username and password_file instead: a url is shown and logged",
+            )
+
+
+@dataclass(frozen=True, kw_only=True)
+class SqlServer:
+    """`[sqlserver]`. For `bictl cdc check`; without a host the source itself is out of scope.
+
+    `trust_certificate` takes any certificate; else it is verified by `ca_file` (PEM), or by this
+    machine's authorities.
+    """
+
+    host: str = ""
+    port: int = 1433
+    database: str = "ConcordDb"
+    user: str = ""
+    password: Secret = NO_SECRET
+    encrypt: bool = True
+    trust_certificate: bool = False
+    ca_file: str = ""
+
+    def __post_init__(self) -> None:
+        _within("sqlserver", self, "port", 1, 65535)
+        if self.host and not _HOST.fullmatch(self.host):
+            raise ConfigError(
+                f"[sqlserver] host {redact(self.host)!r} is not the name of a host",
+                hint='write it as host = "localhost", and the port as port = 1433',
+            )
+        if not self.encrypt and self.host not in ("", "localhost", "127.0.0.1", "::1"):
+            raise ConfigError(
+                f"[sqlserver] encrypt = false would send the password to {self.host} in clear",
+                hint="leave encrypt on; trust_certificate = true takes a self-signed certificate",
             )
 
 
@@ -278,6 +310,7 @@ class Settings:
 
     kafka: Kafka = field(default_factory=Kafka)
     connect: Connect = field(default_factory=Connect)
+    sqlserver: SqlServer = field(default_factory=SqlServer)
     s3: S3 = field(default_factory=S3)
     postgres: Postgres = field(default_factory=Postgres)
     ingest: Ingest = field(default_factory=Ingest)

@@ -82,9 +82,9 @@ use master;
 go
 
 if not exists (select 1 from sys.server_principals where name = N'debezium')
+begin
     create login debezium with password = N'$(DEBEZIUM_PASSWORD)', default_database = ConcordDb;
-else
-    alter login debezium with password = N'$(DEBEZIUM_PASSWORD)';
+end;
 grant view server state to debezium; -- whether the Agent runs
 go
 

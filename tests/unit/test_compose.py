@@ -227,6 +227,8 @@ def test_write_env_leaves_a_configuration_that_bictl_reads(written: Path) -> Non
     drawn = variables(written)
     assert read.connect.url == f"http://localhost:{PORTS['connect']}"
     assert read.postgres.password.reveal() == drawn["POSTGRES_PASSWORD"]
+    assert read.sqlserver.port == PORTS["sqlserver"]
+    assert read.sqlserver.password.reveal() == drawn["SQLSERVER_DEBEZIUM_PASSWORD"]
     assert read.s3.access_key_id == drawn["S3_ACCESS_KEY_ID"]
     assert read.s3.secret_access_key.reveal() == drawn["S3_SECRET_ACCESS_KEY"]
 

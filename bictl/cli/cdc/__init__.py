@@ -4,6 +4,8 @@ from bictl.cli.app import Command, group
 from bictl.cli.cdc import offsets
 from bictl.cli.cdc.apply import apply
 from bictl.cli.cdc.change import delete, pause, restart, resume, stop
+from bictl.cli.cdc.check import check
+from bictl.cli.cdc.enable import enable
 from bictl.cli.cdc.plugins import plugins
 from bictl.cli.cdc.snapshot import snapshot
 from bictl.cli.cdc.status import status
@@ -25,3 +27,5 @@ for command in (restart, pause, resume, stop, delete):
 app.command(cls=Command)(snapshot)
 app.add_typer(offsets.app, name="offsets")
 app.command(cls=Command)(plugins)
+app.command(cls=Command)(enable)
+app.command(cls=Command)(check)

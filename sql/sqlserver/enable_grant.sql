@@ -1,0 +1,2 @@
+grant select on {object} to {login};
+go

@@ -1,0 +1,2 @@
+alter role {role_name} add member {login};
+go
