@@ -9,6 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 from bictl import assets
 from bictl.clients import Clients
@@ -22,6 +25,11 @@ GATES = {
     "embed": "lock table analytics_features.product_embeddings in share mode",
     "verify": "lock table bronze.product_cdc in access exclusive mode",
 }
+
+
+def one_and_swept(first: Any, *others: Any) -> list[Any]:
+    """The values of a parameter of which the suite takes the first and `make sweep` the others."""
+    return [first, *(pytest.param(other, marks=pytest.mark.sweep) for other in others)]
 
 
 def until(condition: Callable[[], object], seconds: float = 60) -> None:

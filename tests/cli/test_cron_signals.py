@@ -12,6 +12,7 @@ from cron_stages import (
     dbt_of,
     is_alive,
     is_waiting,
+    one_and_swept,
     runs_query,
     slow_project,
     until,
@@ -40,7 +41,7 @@ def heard(process: subprocess.Popen[str], words: str) -> None:
     assert line == words
 
 
-@pytest.mark.parametrize("number", CODES)
+@pytest.mark.parametrize("number", one_and_swept(signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
 def test_ingest_seals_the_open_batch_and_says_the_frontier(
     produced, bictl, cli, clients, settings, number
 ):
@@ -57,7 +58,7 @@ def test_ingest_seals_the_open_batch_and_says_the_frontier(
     assert is_complete(cli, clients)
 
 
-@pytest.mark.parametrize("stage", GATES)
+@pytest.mark.parametrize("stage", one_and_swept(*GATES))
 def test_a_stage_at_work_in_postgres_finishes_its_transaction(produced, bictl, cli, clients, stage):
     assert cli("ingest", env={"BICTL_INGEST_BATCH_RECORDS": "100"}).exit_code == 0
     assert cli("migrate" if stage == "load-bronze" else "run").exit_code == 0
@@ -81,7 +82,7 @@ def test_a_stage_at_work_in_postgres_finishes_its_transaction(produced, bictl, c
     assert is_complete(cli, clients)
 
 
-@pytest.mark.parametrize("stage", GATES)
+@pytest.mark.parametrize("stage", one_and_swept(*GATES))
 def test_the_second_signal_ends_it_at_once_and_its_query_too(produced, bictl, cli, clients, stage):
     assert cli("run").exit_code == 0
     more = {"embed": ("--rebuild",), "load-bronze": ("--replay",)}.get(stage, ())
@@ -100,7 +101,9 @@ def test_the_second_signal_ends_it_at_once_and_its_query_too(produced, bictl, cl
     assert is_complete(cli, clients)
 
 
-@pytest.mark.parametrize("signals", [(signal.SIGTERM,), (signal.SIGTERM, signal.SIGINT)])
+@pytest.mark.parametrize(
+    "signals", one_and_swept((signal.SIGTERM, signal.SIGINT), (signal.SIGTERM,))
+)
 def test_transform_ends_dbt_and_its_query(produced, bictl, cli, clients, tmp_path, signals):
     assert cli("run").exit_code == 0
     running = bictl.start("-q", "transform", "--force", env=slow_project(tmp_path))

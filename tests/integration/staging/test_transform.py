@@ -293,7 +293,7 @@ def locked(stage):
 SLOW_TEST = "select 1 as x from {{ ref('stg_product') }} where pg_sleep(5) is null"
 
 
-@pytest.mark.parametrize("at", ["model", "test"])
+@pytest.mark.parametrize("at", ["model", pytest.param("test", marks=pytest.mark.sweep)])
 def test_killed_in_the_middle_a_plain_rerun_does_it(
     stage, events, meanwhile, tmp_path, request, at
 ):
