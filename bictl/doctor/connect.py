@@ -5,11 +5,12 @@ from typing import TYPE_CHECKING
 
 from bictl import cdc
 from bictl.doctor.probe import Answer, Probe
+from bictl.errors import NotFound
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
     from bictl.clients.connect import ConnectWorker
-    from bictl.settings import Connect
+    from bictl.settings import Connect, Table
 
 
 def connect(clients: "Clients") -> Generator[Probe, None, None]:
@@ -22,6 +23,8 @@ def connect(clients: "Clients") -> Generator[Probe, None, None]:
     worker = clients.connect()
     yield Probe("worker", lambda: _worker(worker), door=True)
     yield Probe(f"connector {settings.connector}", lambda: _connector(worker, settings))
+    tables = tuple(clients.settings.tables.values())
+    yield Probe("its configuration", lambda: _configuration(worker, settings.connector, tables))
 
 
 def _worker(worker: "ConnectWorker") -> Answer:
@@ -33,3 +36,23 @@ def _connector(worker: "ConnectWorker", settings: "Connect") -> Answer:
     if status.health == "ok":
         return Answer("ok", f"RUNNING, {len(status.tasks)} tasks")
     return Answer(status.health, status.reason, status.hint)
+
+
+def _configuration(worker: "ConnectWorker", name: str, tables: "tuple[Table, ...]") -> Answer:
+    """What `bictl cdc validate` would say of the configuration that runs."""
+    try:
+        running = worker.connector(name)
+    except NotFound:
+        return Answer("skipped", "there is no such connector")
+    draft = cdc.ConnectorFile(name, running.config, worker.address)
+    found = cdc.look(worker, draft, cdc.Around(tables=tables, connector=name, allow=["name"]))
+    if not found.findings:
+        return Answer("ok", "no rule is broken")
+    first = (*found.failures, *found.warnings)[0]
+    more = len(found.findings) - 1
+    rest = f"; {more} more" if more else ""
+    return Answer(
+        "fail" if found.failures else "warn",
+        f"{first.key}: {first.message}{rest}",
+        first.hint or None,
+    )

@@ -7,6 +7,7 @@ import pytest
 from bictl import assets
 from bictl.cdc import Around, ConnectorFile, Neighbour, check, connector_file, leads_to
 from bictl.cdc.known_keys import JSON_CONVERTER, POSTGRES
+from bictl.local import capture
 from bictl.settings import Table
 
 FOLDER = assets.path("infra", "kafka-connect", "connectors")
@@ -80,6 +81,8 @@ def test_three_connectors_are_shipped_and_product_is_as_it_was_fixed():
 
 def test_a_right_postgres_connector_breaks_no_rule():
     assert found(draft(POSTGRES_CONFIG)) == []
+    stack = capture.connector(Path("/stack/source.properties"))
+    assert check(ConnectorFile("stack", stack, "stack"), Around(tables=TABLES)) == ()
 
 
 @pytest.mark.parametrize(
