@@ -1,5 +1,6 @@
 """Kafka, Connect and Debezium: the jars of infra/jvm/pom.xml, fetched once by Maven into the user's
-cache ($XDG_CACHE_HOME/bictl, else ~/.cache/bictl), in a directory named by the pom's sha256.
+cache ($XDG_CACHE_HOME/bictl, else ~/.cache/bictl), in a directory named by the sha256 of the pom
+and of what is added to them.
 """
 
 import contextlib
@@ -24,6 +25,7 @@ from bictl.errors import (
     TimedOut,
     Unreachable,
 )
+from bictl.local.manifests import PLUGINS, write_manifests
 from bictl.records import OnWait, Stop, never_stop, wait_silently
 
 _PATIENCE = 900.0  # seconds for a download of about 85 MB
@@ -34,7 +36,8 @@ _NO_NETWORK = ("transfer artifact", "Unknown host", "onnect", "offline mode", "t
 def kept() -> Path:
     """Where this version's jars are, or will be: `libs` and `plugins` in it."""
     pom = assets.path("infra", "jvm", "pom.xml").read_bytes()
-    return cache() / f"jvm-{hashlib.sha256(pom).hexdigest()[:16]}"
+    version = hashlib.sha256(pom + repr(PLUGINS).encode()).hexdigest()
+    return cache() / f"jvm-{version[:16]}"
 
 
 def cache(environment: Mapping[str, str] = os.environ) -> Path:
@@ -76,6 +79,7 @@ def _fetch(target: Path, on_wait: OnWait, stop: Stop) -> None:
     fresh = target.with_name(f"{target.name}.{os.getpid()}")
     try:
         if _run(maven, fresh, stop):
+            write_manifests(fresh / "plugins")
             fresh.rename(target)
     finally:
         shutil.rmtree(fresh, ignore_errors=True)
