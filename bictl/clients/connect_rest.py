@@ -28,6 +28,7 @@ from bictl.settings import Connect
 from bictl.settings.redact import redact
 
 _LARGEST = 64 * 1024 * 1024  # bytes of an answer that are read
+_SHARING_OUT = b"cannot be completed because a rebalance is expected"
 _REBALANCE = 0.5  # seconds between two tries while the workers share out their tasks
 _PORT_HINT = "[connect] url names the worker's REST port, 8083 by default"
 
@@ -44,6 +45,12 @@ class _Answer(NamedTuple):
     status: int
     kind: str  # the content type
     body: bytes
+
+    @property
+    def rebalances(self) -> bool:
+        """Whether the workers are sharing out their tasks, so that nothing was done: a 409, and
+        for some requests a 500 (seen on 3.9.1)."""
+        return self.status == 409 or (self.status == 500 and _SHARING_OUT in self.body)
 
 
 class Rest:
@@ -68,18 +75,19 @@ class Rest:
         return self._url.geturl().rstrip("/")
 
     def get(self, path: str) -> Any:
-        """The JSON behind a path; a 409 (the workers are sharing out tasks) is tried again."""
+        """The JSON behind a path."""
         return self.send("GET", path)
 
     def send(self, method: str, path: str, body: object = None) -> Any:
         """The worker's JSON to a request with this one, or None where it answers without any.
 
-        With a 409 nothing was done yet, so it is tried again; nothing else ever is.
+        While the workers share out their tasks nothing is done, so it is tried again then; nothing
+        else ever is.
         """
         deadline = time.monotonic() + self._timeout
         while True:
             answer = self._ask(method, path, body)
-            if answer.status != 409:
+            if not answer.rebalances:
                 return self._read(path, answer)
             if time.monotonic() + _REBALANCE > deadline:
                 raise TimedOut(

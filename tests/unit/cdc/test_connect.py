@@ -94,8 +94,15 @@ def test_a_starting_worker_is_told_apart_from_a_missing_connector(replay, worker
     assert caught.value.exit_code == 4
 
 
-def test_a_rebalance_is_waited_for(replay, worker):
-    replay.say("/", 409, {"error_code": 409, "message": "rebalance is in progress"})
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (409, "rebalance is in progress"),
+        (500, "Request cannot be completed because a rebalance is expected"),
+    ],
+)
+def test_a_rebalance_is_waited_for(replay, worker, status, words):
+    replay.say("/", status, {"error_code": status, "message": words})
     replay.give("root")
     assert worker.worker().version == "3.9.1"
     assert len(replay.asked) == 2
