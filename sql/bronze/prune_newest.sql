@@ -1,4 +1,6 @@
--- The newest change (no tombstone) of each key below the cut, with its place in the source's history.
+-- The newest change of each key below the cut that tells the whole row (no tombstone, and no update
+-- that lacks values, which readers take from the record before it), with its place in the source's
+-- history.
 -- A key is taken as Kafka has it, whole: what is alike here is alike to every reader. Left out are
 -- keys that the models cannot read, and keys that another partition knows only by tombstones: those
 -- stand by the clock, among all records of the key.
@@ -11,6 +13,7 @@ from (
         max(kafka_offset) filter (
             where jsonb_typeof(cdc_payload) = 'object'
                 and coalesce(jsonb_typeof(cdc_payload -> 'payload') = 'object', true)
+                and not bronze.cdc_is_partial(cdc_payload)
         ) as kafka_offset
     from {table}
     where kafka_topic = %(topic)s and generation = %(generation)s

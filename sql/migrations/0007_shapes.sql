@@ -33,6 +33,16 @@ language sql immutable parallel safe as $$
         '["__debezium_unavailable_value"]')
 $$;
 
+-- Whether a record may lack such a value: nothing else writes these words, and where somebody does,
+-- more is kept than has to be.
+create function bronze.cdc_is_partial(cdc_payload jsonb) returns boolean
+language sql immutable parallel safe as $$
+    select cdc_payload::text like any (array[
+        '%__debezium_unavailable_value%',
+        '%X19kZWJleml1bV91bmF2YWlsYWJsZV92YWx1ZQ%',
+        '%5f5f646562657a69756d5f756e617661696c61626c655f76616c7565%'])
+$$;
+
 -- What a field description says ---------------------------------------------------------------------
 
 -- Debezium's binary.handling.mode: base64 for Connect's own bytes; a text does not say what it is, so
@@ -51,7 +61,7 @@ language sql immutable parallel safe as $$
     select case
         when plain ~ '^[+-]?[0-9]+([.][0-9]*)?([eE][+-]?[0-9]{1,3})?$'
             and octet_length(plain) <= 1000 then plain::numeric
-        when plain in ('NaN', 'Infinity', '-Infinity') then plain::numeric end
+        when plain in ('NaN', 'NAN', 'Infinity', '-Infinity') then plain::numeric end
 $$;
 
 create or replace function bronze.fit_real(number numeric) returns real
@@ -68,7 +78,27 @@ $$;
 
 -- Times -------------------------------------------------------------------------------------------
 
--- The two numbers that are no time are how Debezium writes Postgres's infinite ones.
+-- Postgres's infinite ones are numbers (and two words) outside of the years 1 to 9999, by which they
+-- are known: what Debezium 2.4 made of them was seen.
+
+create or replace function bronze.decode_date(days bigint) returns date
+language sql immutable parallel safe as $$
+    select case
+        when days between -719162 and 2932896 then date '1970-01-01' + days::integer
+        when days = -622191234 then date 'infinity'
+        when days = -625821272 then date '-infinity' end
+$$;
+
+create or replace function bronze.decode_timestamp_ms(n bigint) returns timestamp
+language sql immutable parallel safe as $$
+    select case
+        when n between -62135596800000 and 253402300799999 then
+            (date '1970-01-01' + (n / 86400000)::integer)
+                + (n % 86400000)::float8 * interval '1 millisecond'
+        when n = 9223372036825200 then timestamp 'infinity'
+        when n = -9223372036832400 then timestamp '-infinity' end
+$$;
+
 create or replace function bronze.decode_timestamp_us(n bigint) returns timestamp
 language sql immutable parallel safe as $$
     select case
@@ -77,6 +107,15 @@ language sql immutable parallel safe as $$
                 + (n % 86400000000)::float8 * interval '1 microsecond'
         when n = 9223372036825200000 then timestamp 'infinity'
         when n = -9223372036832400000 then timestamp '-infinity' end
+$$;
+
+create or replace function bronze.decode_iso_timestamptz(iso text) returns timestamptz
+language sql stable parallel safe as $$
+    select case
+        when iso ~ '^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:.]+(Z|[+-][0-9:]+)?$'
+            and pg_input_is_valid(iso, 'timestamptz')
+            then regexp_replace(iso, '([.][0-9]{6})[0-9]+', '\1')::timestamptz
+        when iso in ('infinity', '-infinity') then iso::timestamptz end
 $$;
 
 -- 24:00 is a time to Postgres.
