@@ -16,6 +16,7 @@ from bictl.verify import (
     meta,
     objects,
     replaced,
+    snapshots,
     staging,
     taken,
     vectors,
@@ -29,6 +30,7 @@ from bictl.verify.layers import (
     META,
     OBJECTS,
     OBJECTS_TO_BRONZE,
+    SOURCE_TO_KAFKA,
     STAGING,
     STAGING_TO_VECTORS,
     VECTORS,
@@ -76,6 +78,20 @@ CROSSINGS: tuple[Crossing, ...] = (
 _QUICK, _LOSS = "quick", Kind.LOSS
 
 CHECKS: tuple[Definition, ...] = (
+    Definition(
+        "C4",
+        "the newest snapshot is complete",
+        SOURCE_TO_KAFKA,
+        lambda w: snapshots.complete(
+            w.snapshots,
+            rows=w.bronze.rows,
+            waiting=lambda: w.waiting,
+            now=w.question.now,
+            max_lag=w.max_lag,
+            table=w.table,
+        ),
+        level=_QUICK,
+    ),
     Definition(
         "K1",
         "the topic is the one that was read",
@@ -415,7 +431,7 @@ def chosen(
     for name in (*select, *exclude):
         if name not in known:
             raise NotFound("check", name, existing=known)
-    crossed = {crossing.name for crossing in crossings(table, level)} | {META}
+    crossed = {crossing.name for crossing in crossings(table, level)} | {SOURCE_TO_KAFKA, META}
     return [
         check
         for check in CHECKS

@@ -12,6 +12,7 @@ from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Packed, subtract
 from bictl.verify.shelf import Place
+from bictl.verify.snapshots import Snapshot
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -158,6 +159,12 @@ def snapshot_begins(database: "Database", table: "Table", generation: str) -> fr
     query = database.named("verify/snapshot_begins", bronze=table.bronze)
     rows = database.rows(query, {"topic": table.topic, "generation": generation})
     return frozenset(partition for (partition,) in rows)
+
+
+def read_snapshots(database: "Database", table: "Table") -> tuple[Snapshot, ...]:
+    """The newest marker of each source table's snapshots."""
+    query = database.named("verify/snapshots", bronze=table.bronze)
+    return tuple(Snapshot(**row) for row in database.dicts(query, {"topic": table.topic}))
 
 
 def read_conflicts(database: "Database", table: "Table") -> int:

@@ -30,6 +30,7 @@ from bictl.verify.read_carried import read_carried
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
+from bictl.verify.snapshots import Snapshot
 from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.taken import Taken
 from bictl.verify.vectors import Coverage, Index, Vectors
@@ -446,6 +447,20 @@ class World:
             return self._in_snapshot(read_bronze.snapshot_begins, self.table, self.cut.generation)
         except BictlError:
             return None
+
+    @once
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The newest marker of the connector's snapshots, by source table."""
+        if not self.bronze.exists:
+            return ()
+        return self._in_snapshot(read_bronze.read_snapshots, self.table)
+
+    @property
+    def waiting(self) -> int:
+        """Records above the frontier, and those in objects that are not in bronze."""
+        above = sum(len(part.waiting) for part in self.cut.parts)
+        found = self.comparison
+        return above + found.in_flight + sum(len(item) for item in found.missing)
 
     @once
     def staged(self) -> tuple[Keys, Shape]:

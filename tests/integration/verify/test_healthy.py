@@ -196,6 +196,30 @@ def test_a_later_snapshot_closes_what_it_does_not_hold(empty_pipeline, write):
     assert shown == [(0,), (1,), (3,), (4,)]
 
 
+def test_a_snapshot_without_its_end_is_named_until_the_end_is_there(empty_pipeline, write):
+    pipeline = empty_pipeline
+
+    def row(number, marker):
+        key, value = plain(number, "r", lsn=50)
+        return key, value.replace(b'"snapshot":"false"', f'"snapshot":"{marker}"'.encode())
+
+    write(pipeline, [(*row(0, "first"), OLD, 0), (*row(1, "true"), OLD, 0)])
+    pipeline.seal(0, 2)
+    finish(pipeline)
+    report = pipeline.verify()
+    assert problems(report) == {
+        "C4": "the snapshot that began at 0:0 has no end: 2 rows so far, none since"
+        " 2024-05-14 09:46 UTC"
+    }
+    assert report.exit_code == 1
+    assert "Break: source → Kafka, the snapshot that began at 0:0" in report.headline
+    write(pipeline, [(*row(2, "last"), OLD, 0)])
+    assert pipeline.check("C4").state is State.WARN
+    pipeline.seal(2, 3)
+    finish(pipeline)
+    assert pipeline.check("C4").state is State.OK
+
+
 def test_a_key_that_moved_between_partitions_is_its_newest_record(empty_pipeline, write):
     pipeline = empty_pipeline
     write(pipeline, [(*plain(1, lsn=1), OLD, 0), (*plain(2, lsn=2), OLD, 0)], partitions=2)
