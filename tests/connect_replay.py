@@ -84,9 +84,18 @@ class Replay:
 
         class Handler(BaseHTTPRequestHandler):
             def do_PUT(self) -> None:
-                body = self.rfile.read(int(self.headers["Content-Length"]))
-                replay.sent.append((f"PUT {self.path}", json.loads(body)))
-                self._answer(f"PUT {self.path}")
+                self._change("PUT")
+
+            def do_POST(self) -> None:
+                self._change("POST")
+
+            def do_DELETE(self) -> None:
+                self._change("DELETE")
+
+            def _change(self, method: str) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"] or 0))
+                replay.sent.append((f"{method} {self.path}", json.loads(body or b"null")))
+                self._answer(f"{method} {self.path}")
 
             def do_GET(self) -> None:
                 replay.asked.append((self.path, dict(self.headers)))

@@ -11,7 +11,7 @@ from bictl.cdc.offsets import Reset, plan_reset, reset_offsets, show_offsets
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.position import Position, decode
 from bictl.cdc.report import ConnectorStatus, TaskStatus, exit_code, status
-from bictl.cdc.signal import Channel, Signal, check_topic, prepare_signal
+from bictl.cdc.signal import Channel, Signal, check_topics, prepare_signal
 from bictl.cdc.validate import Around, Verdict, ask, check, look
 from bictl.cdc.verbs import DELETE, PAUSE, RESTART_ALL, RESTART_FAILED, RESUME, STOP
 from bictl.cdc.version import kafka_version, need_version
@@ -47,7 +47,7 @@ __all__ = [
     "await_effect",
     "carry_out",
     "check",
-    "check_topic",
+    "check_topics",
     "consequences",
     "decode",
     "exit_code",

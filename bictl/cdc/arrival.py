@@ -1,17 +1,21 @@
 """Whether a snapshot that was asked for has begun: its first record in the table's topic."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from bictl.cdc.event import read_event
 from bictl.cdc.patience import Patience, await_effect
+from bictl.cdc.words import command
 from bictl.errors import NotFound, TimedOut
 from bictl.records import never_stop
 
 if TYPE_CHECKING:
     from bictl.cdc.signal import Signal
     from bictl.clients.topics import TopicReader
+
+
+_SILENCE = "an empty table brings none; else the worker's log says why, and nothing else does"
 
 
 @dataclass(frozen=True, order=True)
@@ -50,11 +54,13 @@ class Arrival:
         raise TimedOut(
             f"{signal.connector} was asked for a snapshot of {', '.join(signal.collections)}, but "
             "no record of one came in time",
-            hint="an empty table brings none; else the worker's log says why, and of a failed "
-            f"blocking snapshot nothing else tells: its stream then stands still until bictl cdc "
-            f"restart --all {signal.connector}"
-            if signal.kind == "blocking"
-            else "an empty table brings none; else the worker's log says why",
+            hint=_SILENCE
+            + (
+                "; after a blocking one that failed the stream stands still until "
+                + command("restart", signal.connector, "--all")
+                if signal.kind == "blocking"
+                else ""
+            ),
         )
 
     def _look(self, signal: "Signal") -> Place | None:
@@ -77,19 +83,8 @@ def _ends(reader: "TopicReader", topic: str) -> Mapping[int, int]:
 
 
 def is_of(value: bytes | None, kind: str) -> bool:
-    """Whether a record is one of a snapshot of that kind; flat ones tell by `__op` at most."""
-    envelope = _envelope(value)
-    source = envelope.get("source")
-    if isinstance(source, dict):
-        mark = str(source.get("snapshot") or "false")
-        return mark == "incremental" if kind == "incremental" else mark not in ("false", kind)
-    return envelope.get("__op") == "r"
-
-
-def _envelope(value: bytes | None) -> dict[str, Any]:
-    try:
-        found = json.loads(value or b"null")
-    except ValueError:  # Avro, or another format
-        return {}
-    payload = found.get("payload", found) if isinstance(found, dict) else None
-    return payload if isinstance(payload, dict) else {}
+    """Whether a record is one of a snapshot of that kind."""
+    event = read_event(value)
+    if event is None or event.mark in ("false", "read"):
+        return event is not None and event.mark == "read"
+    return (event.mark == "incremental") == (kind == "incremental")

@@ -6,6 +6,7 @@ request. A change is never asked for again because its answer did not come: what
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,15 +90,13 @@ def carry_out(worker: "ConnectWorker", wanted: Request, *, patience: Patience) -
     name, verb = wanted.connector.name, wanted.verb
     if wanted.idle:
         return _change(wanted, wanted.connector, f"nothing to do: {wanted.idle}", changed=False)
-    try:
+    answered = False
+    with suppress(TimedOut, NotFound):  # made all the same; deleted meanwhile: what is there tells
         verb.ask(worker, name)
-    except TimedOut:
-        answered = False  # it may have been done all the same
-    else:
         answered = True
     sight, verdict = watch(worker, name, verb, patience=patience)
     if verdict:
-        late = "" if answered else "; the worker had not answered"
+        late = "" if answered or sight is None else "; the worker had not answered"
         return _change(wanted, sight, f"{verb.past} {name}: {_words(sight)}{late}")
     if verdict is False:
         raise failure(sight, name)

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
+from bictl.cdc.incremental import incremental
+
 if TYPE_CHECKING:
     from bictl.clients.connect import Offset
 
@@ -14,13 +16,15 @@ class Position:
     """How far a connector has come, by its last committed offset.
 
     `mode` is snapshot, streaming or sink; `at` is the source's own time of that change, where the
-    offset tells. Offsets are committed every minute by default, so the source may be further.
+    offset tells; `incremental` says how far an incremental snapshot is. Offsets are committed every
+    minute by default, so the source may be further.
     """
 
     source: str
     mode: Literal["snapshot", "streaming", "sink"]
     text: str
     at: datetime | None = None
+    incremental: str = ""
 
 
 def decode(offset: "Offset") -> Position:
@@ -34,6 +38,7 @@ def decode(offset: "Offset") -> Position:
         mode="snapshot" if at.get("snapshot") else "streaming",
         text=_place(at),
         at=_moment(at.get("ts_usec")),
+        incremental=incremental(at),
     )
 
 

@@ -1,15 +1,17 @@
 """Each connector as a person needs it: its tasks, its position, its health."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bictl.cdc.flow import Flow, flow
 from bictl.cdc.health import Health, judge, root_cause
 from bictl.cdc.position import Position, decode
 from bictl.errors import AccessDenied, NotFound, Unreachable
 
 if TYPE_CHECKING:
     from bictl.clients.connect import Connector, ConnectWorker, Task
+    from bictl.clients.topics import TopicReader
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,16 +40,24 @@ class ConnectorStatus:
     tasks: tuple[TaskStatus, ...]
     positions: tuple[Position, ...]
     topics: tuple[str, ...]
+    flow: Flow
 
 
-def status(worker: "ConnectWorker", *, name: str | None = None) -> tuple[ConnectorStatus, ...]:
-    """Every connector of the worker, or the one of that name; NotFound lists what exists."""
+def status(
+    worker: "ConnectWorker", *, name: str | None = None, reader: "TopicReader | None" = None
+) -> tuple[ConnectorStatus, ...]:
+    """Every connector of the worker, or the one of that name; NotFound lists what exists.
+
+    With a `reader` also what their topics tell; a Kafka that was silent once is not asked again.
+    """
     connectors = worker.overview() if name is None else (worker.connector(name),)
     silent = False
     found = []
     for connector in connectors:
         positions, silent = _positions(worker, connector, silent=silent)
-        found.append(_status(worker, connector, positions))
+        one = _status(worker, connector, positions, reader)
+        reader = None if one.flow.unknown else reader
+        found.append(one)
     return tuple(found)
 
 
@@ -80,9 +90,13 @@ def _positions(
 
 
 def _status(
-    worker: "ConnectWorker", connector: "Connector", positions: tuple[Position, ...] | None
+    worker: "ConnectWorker",
+    connector: "Connector",
+    positions: tuple[Position, ...] | None,
+    reader: "TopicReader | None",
 ) -> ConnectorStatus:
     verdict = judge(connector, answers=positions is not None)
+    topics = _topics(worker, connector)
     return ConnectorStatus(
         name=connector.name,
         kind=connector.kind,
@@ -94,8 +108,21 @@ def _status(
         hint=verdict.hint,
         tasks=tuple(_task(task) for task in connector.tasks),
         positions=positions or (),
-        topics=_topics(worker, connector),
+        topics=topics,
+        flow=_flow(reader, connector, topics, positions or ()),
     )
+
+
+def _flow(
+    reader: "TopicReader | None",
+    connector: "Connector",
+    topics: Sequence[str],
+    positions: Sequence[Position],
+) -> Flow:
+    """What the topics tell of a source, and what its offsets tell of an incremental snapshot."""
+    told = flow(reader, topics, connector.config) if connector.kind == "source" else Flow()
+    running = "; ".join(one.incremental for one in positions if one.incremental)
+    return replace(told, snapshot=running) if running else told
 
 
 def _topics(worker: "ConnectWorker", connector: "Connector") -> tuple[str, ...]:

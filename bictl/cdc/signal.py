@@ -16,6 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from bictl.cdc.flow import flow
 from bictl.cdc.known_keys import is_postgres, is_source, is_sql_server
 from bictl.cdc.rules import captured
 from bictl.cdc.version import kafka_version
@@ -53,6 +54,11 @@ class Signal:
             "data-collections": [_SPECIAL.sub(r"\\\1", name) for name in self.collections],
             "type": self.kind,
         }
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The topics of the collections, when nothing renames them."""
+        return tuple(f"{self.key}.{one}" for one in self.collections)
 
     @property
     def record(self) -> bytes:
@@ -129,8 +135,15 @@ def prepare_signal(
     return signal, chosen
 
 
-def check_topic(worker: "ConnectWorker", reader: "TopicReader", signal: Signal) -> None:
-    """UsageError unless the signal topic is there, in the Kafka that the worker uses."""
+def check_topics(worker: "ConnectWorker", reader: "TopicReader", signal: Signal) -> None:
+    """UsageError unless the signal topic is there, in the Kafka that the worker uses, and the
+    connector is through with its snapshot: until then it throws signals away."""
+    told = flow(reader, signal.tables, {})
+    if told.reading:
+        raise UsageError(
+            f"{signal.connector} is still in a snapshot ({told.snapshot}): it would not hear",
+            hint=f"wait until that is complete: {command('status', signal.connector)} --watch 5",
+        )
     try:
         topic = reader.describe(signal.topic)
     except NotFound as error:

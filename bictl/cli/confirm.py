@@ -25,10 +25,9 @@ def agreed(here: Session, question: str, *, yes: bool = False) -> bool:
     if yes:
         return True
     said, here.stop.on_first = here.stop.on_first, lambda: None  # nothing is at work yet
-    try:
-        return _answer(here, question).strip().lower() in ("y", "yes")
-    finally:
-        here.stop.on_first = said
+    answer = _answer(here, question)
+    here.stop.on_first = said
+    return answer.strip().lower() in ("y", "yes")
 
 
 def confirm(here: Session, question: str, *, yes: bool) -> None:

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from functools import cached_property, partial
@@ -110,6 +111,13 @@ class Session:
             words=sys.argv[1:],
             log=self.log,
         )
+
+    def wait(self, seconds: float) -> bool:
+        """Waits; whether the run was asked to stop meanwhile."""
+        until = time.monotonic() + seconds
+        while time.monotonic() < until and not self.stop():
+            time.sleep(0.1)
+        return self.stop()
 
     def close(self) -> None:
         """Closes the services."""

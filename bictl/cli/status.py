@@ -1,6 +1,5 @@
 """bictl status: one screen a table."""
 
-import time
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -79,7 +78,7 @@ def status(
         while True:
             report = _look(here, table, topic)
             _show(here, report, again=watch is not None)
-            if watch is None or _stopped(here, watch):
+            if watch is None or here.wait(watch):
                 break
         if watch is not None:
             raise typer.Exit(0)  # a person has seen enough: that is no interruption
@@ -99,14 +98,6 @@ def _look(here: Session, table: str | None, topic: str | None) -> "Report":
         max_lag=here.settings.verify.max_lag,
         patience=min(PATIENCE, 0.6 * most),  # what is left is for saying so
     )
-
-
-def _stopped(here: Session, seconds: float) -> bool:
-    """Waits; whether it was asked to stop meanwhile."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until and not here.stop():
-        time.sleep(0.1)
-    return here.stop()
 
 
 def _show(here: Session, report: "Report", *, again: bool) -> None:

@@ -1,6 +1,14 @@
 """bictl cdc status: rows, words and the exit code of a health check."""
 
+import fcntl
 import json
+import os
+import pty
+import subprocess
+import sys
+import termios
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 from connect_replay import STARTING, Replay, saved
@@ -35,7 +43,8 @@ def test_a_healthy_connector_is_one_row_and_exit_0(status, replay):
     replay.connector("status_running", offsets=STREAMING)
     done = status("--json")
     [row] = json.loads(done.stdout)["rows"]
-    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.exit_code == 0
+    assert done.stderr.startswith("pg-product: its newest event is not known: connect to Kafka")
     assert row == {
         "connector": "pg-product",
         "health": "ok",
@@ -52,6 +61,9 @@ def test_a_healthy_connector_is_one_row_and_exit_0(status, replay):
         "error": "",
         "topics": ["cord.public.product"],
         "hint": None,
+        "snapshot": "",
+        "newest": None,
+        "delay": None,
     }
 
 
@@ -108,3 +120,86 @@ def test_a_dead_port_exits_4(cli_plain):
     done = cli_plain("cdc", "status", env={"BICTL_CONNECT_URL": "http://127.0.0.1:1"})
     assert (done.exit_code, done.stdout) == (4, "")
     assert "no Kafka Connect at http://127.0.0.1:1" in done.stderr
+
+
+def test_a_change_needs_a_person_or_yes(cli_plain, replay):
+    for words in (
+        ("pause",),
+        ("resume",),
+        ("stop",),
+        ("restart",),
+        ("delete", "x"),
+        ("offsets", "reset"),
+        ("snapshot",),
+    ):
+        done = cli_plain("cdc", *words, env={"BICTL_CONNECT_URL": replay.url})
+        assert (done.exit_code, done.stdout) == (2, ""), words
+        assert "there is nobody to ask\nhint: say --yes" in done.stderr
+    assert replay.asked == []
+
+
+def test_a_person_who_says_no_changes_nothing(replay, tmp_path):
+    replay.connector("status_running")
+    replay.give("root")
+    said, code = on_a_terminal(replay.url, tmp_path, b"n\n", "cdc", "stop", "pg-product")
+    assert "Stop pg-product?" in said
+    assert "nothing was changed" in said
+    assert (code, replay.sent) == (1, [])
+
+
+def test_ctrl_c_at_the_question_ends_the_command(replay, tmp_path):
+    replay.connector("status_running")
+    said, code = on_a_terminal(replay.url, tmp_path, b"\x03", "cdc", "pause", "pg-product")
+    assert (code, replay.sent) == (130, [])
+    assert "batch" not in said
+
+
+def test_a_hostile_name_is_inert_and_stays_one_word_of_the_hint(status, replay):
+    name = "a/b 'c'\x1b[31m;rm -rf"
+    replay.connector("status_pg_down", name=name)
+    done = status("-otsv")
+    assert done.exit_code == 1
+    assert "\x1b" not in done.stdout + done.stderr
+    assert """bictl cdc restart 'a/b '"'"'c'"'"'\\x1b[31m;rm -rf'""" in done.stderr
+
+
+def test_the_watch_ends_with_ctrl_c_and_code_0(replay, tmp_path):
+    replay.connector("status_pg_down")
+    said, code = on_a_terminal(
+        replay.url, tmp_path, b"\x03", "cdc", "status", "--watch", "0.5", after=b"hint: remove"
+    )
+    assert code == 0
+    assert "FAILED" in said
+
+
+def on_a_terminal(
+    url: str, directory: Path, keys: bytes, *words: str, after: bytes = b"[y/N]"
+) -> tuple[str, int]:
+    """What a command says on a terminal where a person presses keys `after` some words; its exit
+    code."""
+    ours, theirs = pty.openpty()
+    environment = {
+        **os.environ,
+        "BICTL_CONNECT_URL": url,
+        "BICTL_STATE_DIR": str(directory),
+        "TERM": "dumb",
+    }
+    process = subprocess.Popen(
+        [sys.executable, "-m", "bictl", *words],
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        env=environment,
+        cwd=directory,
+        preexec_fn=lambda: (os.setsid(), fcntl.ioctl(0, termios.TIOCSCTTY, 0)),  # noqa: PLW1509
+    )
+    os.close(theirs)
+    said, pressed = b"", False
+    with suppress(OSError):  # the terminal closes with the process
+        while part := os.read(ours, 65536):
+            said += part
+            if not pressed and after in said:
+                os.write(ours, keys)
+                pressed = True
+    os.close(ours)
+    return said.decode(), process.wait(30)

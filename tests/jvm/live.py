@@ -27,7 +27,7 @@ class LiveSource:
         database = settings.postgres.dbname  # a name of the test's own, as in its topic
         self.stack, self.database, self.slot = stack, database, database
         self.name, self.url = settings.connect.connector, settings.connect.url
-        self._kafka = settings.kafka
+        self.kafka = settings.kafka
         self._created: list[str] = []
         self._administer(f'create database "{database}" template "ConcordDb"')
 
@@ -106,7 +106,7 @@ class LiveSource:
 
     def end(self, table: str = "dbo.Product") -> int:
         """How many records the table's topic has so far, by its end."""
-        with closing(TopicReader(self._kafka)) as reader:
+        with closing(TopicReader(self.kafka)) as reader:
             return end_of(reader, self.topic(table))
 
     def until(self, condition: Callable[[], object], seconds: float = 60) -> None:

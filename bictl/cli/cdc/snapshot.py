@@ -95,10 +95,9 @@ def _carry(
     if way == "table":
         _show(here, signal, way, None)
         return
-    stage.check_topic(found, here.clients.reader, signal)
+    stage.check_topics(found, here.clients.reader, signal)
     confirm(here, signal.question, yes=yes)
-    topics = [f"{signal.key}.{one}" for one in signal.collections]
-    arrival = stage.Arrival.after(here.clients.reader, topics)
+    arrival = stage.Arrival.after(here.clients.reader, signal.tables)
     here.clients.write(signal.topic, partition=0, key=signal.key.encode(), value=signal.record)
     here.screen.say(f"asked {signal.connector} by {signal.topic}; it listens every few seconds")
     place = arrival.await_first(signal, patience=patience(here))

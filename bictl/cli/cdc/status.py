@@ -8,10 +8,12 @@ import typer
 from bictl.cli.cdc.worker import worker
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
+from bictl.errors import Unreachable
 
 if TYPE_CHECKING:
     from bictl.cdc import ConnectorStatus, Position
 
+ANSWER = 10.0  # seconds for one answer of a service
 COLUMNS = (
     Column("connector"),
     Column("health", kind="state"),
@@ -28,6 +30,9 @@ COLUMNS = (
     Column("error", wide=True),
     Column("topics", wide=True),
     Column("hint", wide=True),
+    Column("snapshot"),
+    Column("newest", "newest event", kind="time"),
+    Column("delay", kind="seconds"),
 )
 
 
@@ -36,11 +41,17 @@ def status(
     name: Annotated[
         str | None, typer.Argument(metavar="[CONNECTOR]", help="One connector; else all of them.")
     ] = None,
+    watch: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.5, help="Look again so often, until Ctrl-C."),
+    ] = None,
 ) -> None:
     """Show each connector and task, its position in the source, and whether it is well.
 
     A connector that says RUNNING while a task has FAILED, or that has no task, or whose worker
     cannot say how far it is, is not well. Its trace is shown by its first line and its root cause.
+    From its topics: the source's time of the newest event, how many seconds after that it was
+    captured, and how far a snapshot is.
 
     Exit code: 0 all well, 1 something failed, 3 paused, stopped or not known, 4 no answer.
 
@@ -48,16 +59,36 @@ def status(
 
       bictl cdc status
       bictl cdc status sqlserver-product-connector --json
+      bictl cdc status --watch 5
       bictl -q cdc status || echo "the source is not captured"
     """
-    from bictl import cdc as stage
-
     with session(context) as here:
-        found = stage.status(worker(here), name=name)
-        _say(here, found)
-        code = stage.exit_code(found)
+        here.patience = ANSWER
+        here.stop.on_first = lambda: None  # nothing is at work
+        code = _look(here, name, again=watch is not None)
+        while watch is not None and not here.wait(watch):
+            code = _look(here, name, again=True)
+        if watch is not None:
+            raise typer.Exit(0)  # a person has seen enough: that is no interruption
     if code:
         raise typer.Exit(code)
+
+
+def _look(here: Session, name: str | None, *, again: bool) -> int:
+    """One look; a worker that is silent for a while does not end a watch."""
+    from bictl import cdc as stage
+
+    try:
+        found = stage.status(worker(here), name=name, reader=here.clients.reader)
+    except Unreachable as error:
+        if not again:
+            raise
+        here.screen.error(error.message, here.advice(error.hint))
+        return error.exit_code
+    if again and here.screen.format == "table":
+        here.screen.clear()
+    _say(here, found)
+    return stage.exit_code(found)
 
 
 def _say(here: Session, found: Sequence["ConnectorStatus"]) -> None:
@@ -67,6 +98,8 @@ def _say(here: Session, found: Sequence["ConnectorStatus"]) -> None:
     for one in found:
         if one.health != "ok":
             here.screen.error(f"{one.name}: {one.reason}", one.hint)
+        if one.flow.unknown:
+            here.screen.say(f"{one.name}: its newest event is not known: {one.flow.unknown}")
     if not found:
         address = here.settings.connect.url
         here.screen.error(f"{address} has no connector: nothing is captured", None)
@@ -84,6 +117,9 @@ def _rows(one: "ConnectorStatus") -> list[dict[str, Any]]:
         "plugin": one.plugin,
         "topics": list(one.topics),
         "hint": one.hint,
+        "snapshot": one.flow.snapshot,
+        "newest": one.flow.at,
+        "delay": one.flow.delay,
         **_position(one.positions),
     }
     if not one.tasks:

@@ -39,9 +39,12 @@ def connector_name(here: Session, name: str | None) -> str:
 
 
 def patience(here: Session) -> "Patience":
-    """How long this run waits for an effect."""
+    """How long this run waits for an effect; ending the wait does not end what was asked for."""
     from bictl.cdc import Patience
 
+    here.stop.on_first = lambda: here.screen.say(
+        "stopping: the worker goes on with what it was asked for; bictl cdc status shows it"
+    )
     # a little less than --timeout, so that what was seen is said
     seconds = 0.9 * here.options.timeout if here.options.timeout else WAIT
     return Patience(until=time.monotonic() + seconds, stop=here.stop)
