@@ -6,11 +6,12 @@ from bictl.cdc.change import Change, Request, Verb, carry_out, failure, prepare,
 from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.finding import Finding
 from bictl.cdc.health import Health, judge, root_cause
-from bictl.cdc.neighbours import Neighbour, leads_to
+from bictl.cdc.neighbours import Neighbour, leads_to, topics_are_known
 from bictl.cdc.offsets import Reset, plan_reset, reset_offsets, show_offsets
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.position import Position, decode
 from bictl.cdc.report import ConnectorStatus, TaskStatus, exit_code, status
+from bictl.cdc.rules import check_values
 from bictl.cdc.signal import Channel, Signal, check_topics, prepare_signal
 from bictl.cdc.validate import Around, Verdict, ask, check, look
 from bictl.cdc.verbs import DELETE, PAUSE, RESTART_ALL, RESTART_FAILED, RESUME, STOP
@@ -48,6 +49,7 @@ __all__ = [
     "carry_out",
     "check",
     "check_topics",
+    "check_values",
     "consequences",
     "decode",
     "exit_code",
@@ -65,5 +67,6 @@ __all__ = [
     "root_cause",
     "show_offsets",
     "status",
+    "topics_are_known",
     "watch",
 ]

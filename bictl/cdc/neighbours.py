@@ -65,7 +65,7 @@ def _slot(config: Mapping[str, str]) -> tuple[str, ...] | None:
 
 def check_tables(draft: ConnectorFile, tables: Sequence[Table]) -> Iterator[Finding]:
     """Whether what it captures comes to the topic of a configured table."""
-    if not tables or not _topics_are_known(draft.config):
+    if not tables or not topics_are_known(draft.config):
         return
     if not any(leads_to(draft.config, table.topic) for table in tables):
         writes = ", ".join(_written(draft.config))
@@ -79,7 +79,7 @@ def check_tables(draft: ConnectorFile, tables: Sequence[Table]) -> Iterator[Find
 
 def check_table(draft: ConnectorFile, table: Table) -> Iterator[Finding]:
     """That it captures this very table."""
-    if _topics_are_known(draft.config) and not leads_to(draft.config, table.topic):
+    if topics_are_known(draft.config) and not leads_to(draft.config, table.topic):
         yield fail(
             "topic.prefix",
             f"it writes {', '.join(_written(draft.config))}, "
@@ -112,7 +112,7 @@ def check_name(
         )
 
 
-def _topics_are_known(config: Mapping[str, str]) -> bool:
+def topics_are_known(config: Mapping[str, str]) -> bool:
     """Whether a record's topic follows from the configuration without running any code."""
     plugin = config.get("connector.class", "")
     if not is_source(plugin) or not config.get("topic.prefix"):

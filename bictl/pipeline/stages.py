@@ -212,6 +212,7 @@ def verify(
             on_progress=work.on_progress,
             stop=work.stop,
             keeps_nulls=partial(_keeps_nulls, work, table),
+            worker=work.clients.connect if work.settings.connect.url else None,
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}

@@ -17,6 +17,7 @@ from bictl.verify import (
     objects,
     replaced,
     snapshots,
+    source,
     staging,
     taken,
     vectors,
@@ -78,6 +79,20 @@ CROSSINGS: tuple[Crossing, ...] = (
 _QUICK, _LOSS = "quick", Kind.LOSS
 
 CHECKS: tuple[Definition, ...] = (
+    Definition(
+        "C1",
+        "the connector and its tasks run",
+        SOURCE_TO_KAFKA,
+        lambda w: source.connector(w.capture, table=w.table),
+        needs_worker=True,
+    ),
+    Definition(
+        "C2",
+        "the connector's configuration drops nothing",
+        SOURCE_TO_KAFKA,
+        lambda w: source.configuration(w.capture),
+        needs_worker=True,
+    ),
     Definition(
         "C4",
         "the newest snapshot is complete",
@@ -424,7 +439,12 @@ CHECKS: tuple[Definition, ...] = (
 
 
 def chosen(
-    table: "Table", level: str, *, select: Sequence[str] = (), exclude: Sequence[str] = ()
+    table: "Table",
+    level: str,
+    *,
+    select: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    has_worker: bool = False,
 ) -> list[Definition]:
     """The checks of a run: those of its level, or of it the ones that were asked for by id."""
     known = [check.id for check in CHECKS]
@@ -436,6 +456,7 @@ def chosen(
         check
         for check in CHECKS
         if check.runs_at(level)
+        and (has_worker or not check.needs_worker)
         and check.boundary in crossed
         and (not select or check.id in select)
         and check.id not in exclude

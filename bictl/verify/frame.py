@@ -25,7 +25,7 @@ class Definition:
     """A check's stable name, where it stands, and how it is judged.
 
     `level` is the first level that runs it, `only` the one level that does; `grows` says with what
-    its cost grows.
+    its cost grows; `needs_worker` leaves it out where no Kafka Connect is configured.
     """
 
     id: str
@@ -37,6 +37,7 @@ class Definition:
     only: str = ""
     kind: Kind = Kind.FAILED
     grows: str = "not at all"
+    needs_worker: bool = False
 
     def runs_at(self, level: str) -> bool:
         """Whether a run of this level evaluates it."""

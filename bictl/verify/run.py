@@ -28,6 +28,7 @@ from bictl.verify.report import (
 from bictl.verify.world import Question, World
 
 if TYPE_CHECKING:
+    from bictl.clients.connect import ConnectWorker
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
@@ -54,11 +55,13 @@ def verify(
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
     keeps_nulls: Callable[[], bool | None] = lambda: None,
+    worker: "Callable[[], ConnectWorker] | None" = None,
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
     `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight;
-    `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known.
+    `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known;
+    `worker` opens the Kafka Connect worker, where one is configured.
     A system that does not answer makes its checks unknown and stops nothing; what is left when
     `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
@@ -71,8 +74,11 @@ def verify(
         staging=f"{staging_schema}.{table.staging}",
         model=model,
         keeps_nulls=keeps_nulls,
+        worker=worker,
     )
-    definitions = chosen(table, level, select=select, exclude=exclude)
+    definitions = chosen(
+        table, level, select=select, exclude=exclude, has_worker=worker is not None
+    )
     world = World(reader, objects, database, question)
     try:
         checks = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
 from bictl.clients.relations import columns
-from bictl.errors import AccessDenied, BictlError, SchemaMismatch, StageFailed
+from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
 from bictl.records import Topic, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
@@ -31,11 +31,13 @@ from bictl.verify.read_replaced import read_replaced
 from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.snapshots import Snapshot
+from bictl.verify.source import Capture, read_capture
 from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.taken import Taken
 from bictl.verify.vectors import Coverage, Index, Vectors
 
 if TYPE_CHECKING:
+    from bictl.clients.connect import ConnectWorker
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
@@ -85,6 +87,7 @@ class Question:
     staging: str  # the staging relation, schema.name
     model: str  # the configured embedding model
     keeps_nulls: Callable[[], bool | None] = lambda: None
+    worker: "Callable[[], ConnectWorker] | None" = None
 
 
 class World:
@@ -146,6 +149,13 @@ class World:
         """Where the partitions ended, once that is known."""
         known = self.known.get("cut")
         return ", ".join(known.words) if isinstance(known, Cut) else ""
+
+    @once
+    def capture(self) -> Capture | None:
+        """The connector that writes the topic; None without one."""
+        if self.question.worker is None:
+            raise ConfigError("[connect] url is not configured")
+        return read_capture(self.question.worker(), topic=self.table.topic)
 
     # Kafka and the objects: the ends at t0 come between two looks at the shelf.
 
