@@ -73,18 +73,26 @@ def _fill(here: Session, source: "Database", products: int) -> int:
 
 
 def _register(here: Session, running: "Stack") -> None:
-    """As `bictl cdc apply` would: nothing is put where nothing differs."""
-    from bictl.cdc import apply, plan
+    """As `bictl cdc apply` would, nothing is put where nothing differs; and what had failed, e.g.
+    with a source that was down, is restarted."""
+    from bictl.cdc import RESTART_FAILED, apply, carry_out, plan, prepare
     from bictl.cli.cdc.worker import patience
 
-    draft = _draft(running)
-    worker = here.clients.connect()
+    draft, worker = _draft(running), here.clients.connect()
     planned = plan(worker, draft)
     done = apply(worker, draft, planned, patience=patience(here))
     here.stop.check()
-    if done.exit_code:
-        raise StageFailed(f"{draft.name}: {done.reason}", hint=done.verdict.hint)
-    here.screen.say(f"{'connector':<12}{done.summary}")
+    said, reason, hint = done.summary, done.reason, done.verdict.hint
+    if done.exit_code == 1 and not done.changed:
+        wanted = prepare(worker, draft.name, RESTART_FAILED)
+        change = carry_out(worker, wanted, patience=patience(here))
+        here.stop.check()
+        said, reason = change.summary, "" if change.exit_code == 0 else change.summary
+    elif done.exit_code == 0:
+        reason = ""
+    if reason:
+        raise StageFailed(f"{draft.name}: {reason}", hint=hint)
+    here.screen.say(f"{'connector':<12}{said}")
 
 
 def _draft(running: "Stack") -> "ConnectorFile":

@@ -136,13 +136,14 @@ class Stack:
 
     @property
     def source(self) -> settings.Postgres:
-        """The source database of a `jvm` stack."""
+        """The source database of a `jvm` stack, where it is now."""
+        kept = state.load(self.directory)
         return settings.Postgres(
             host=HOST,
-            port=self._place.ports["source"],
+            port=kept.ports["source"],
             dbname=source.DATABASE,
             user=source.USER,
-            password=Secret(self._place.secrets["source"]),
+            password=Secret(kept.secrets["source"]),
         )
 
     @property

@@ -1,16 +1,13 @@
 -- The JVM stack's source, set up by its superuser through psql (:'user', :'password'); it may run at
--- every start. Column names and types are those of SQL Server's dbo.Product, as Postgres has them:
--- datetime2(7) is timestamp(6), datetime is timestamp(3).
+-- every start. Every database that is made later has the table too, empty. Names and types are those
+-- of SQL Server's dbo.Product, as Postgres has them: datetime2(7) is timestamp(6), datetime is
+-- timestamp(3).
 select format('create role %I login createdb replication password %L', :'user', :'password')
 where not exists (select from pg_roles where rolname = :'user')
 \gexec
-select format('create database "ConcordDb" owner %I', :'user')
-where not exists (select from pg_database where datname = 'ConcordDb')
-\gexec
-\connect "ConcordDb"
+\connect template1
 set client_min_messages = warning;
-set role :"user";
-create schema if not exists dbo;
+create schema if not exists dbo authorization :"user";
 select to_regclass('dbo."Product"') is null as missing
 \gset
 \if :missing
@@ -32,4 +29,9 @@ create table dbo."Product" (
     "Updated" timestamp(3)
 );
 alter table dbo."Product" replica identity full;
+alter table dbo."Product" owner to :"user";
 \endif
+\connect postgres
+select format('create database "ConcordDb" owner %I', :'user')
+where not exists (select from pg_database where datname = 'ConcordDb')
+\gexec

@@ -29,7 +29,7 @@ class LiveSource:
         self.name, self.url = settings.connect.connector, settings.connect.url
         self.kafka = settings.kafka
         self._created: list[str] = []
-        self._administer(f'create database "{database}" template "ConcordDb"')
+        self._administer(f'create database "{database}"')
 
     def sql(self, statement: str, parameters: Sequence[Any] | None = None) -> list[tuple]:
         """Runs SQL in a transaction of its own; the rows of a query, else []."""
