@@ -5,6 +5,7 @@ here: a seventh digit is cut off; year 0000 is NULL; a number that the wire has 
 column's range is NULL; U+0000 and lone surrogates are not in Postgres at all.
 """
 
+import re
 import struct
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -76,3 +77,18 @@ def _instant(true: str) -> str | None:
     clock, _, offset = true.rpartition(" ")
     whole = datetime.fromisoformat(f"{clock.partition('.')[0]}{offset}").astimezone(UTC)
     return _microseconds(f"{whole:%Y-%m-%d %H:%M:%S}.{clock.partition('.')[2]}")
+
+
+def as_shown(true: dict[str, str | None], lossy: dict[str, dict]) -> dict[str, str | None]:
+    """What staging shows of a row: its true cells, where the wire lost something what it still
+    says. A datetime2(7) that wrapped in 64 bits is not lost, but for the days that Java's calendar
+    has not."""
+    return {name: _as_shown(cell, lossy.get(name)) for name, cell in true.items()}
+
+
+def _as_shown(cell: str | None, lossy: dict | None) -> str | None:
+    if lossy is None or cell is None:
+        return cell
+    is_local = re.fullmatch(r"\d{4}-\d\d-\d\d \S+", cell)
+    wrapped = is_local and lossy["decodes_to"][:4] != cell[:4]
+    return cell.replace("1582-10-10", "1582-10-20") if wrapped else lossy["decodes_to"]

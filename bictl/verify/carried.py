@@ -23,8 +23,8 @@ _TURNS = range(-4, 15)  # as many as lie between the years 0001 and 9999
 class Difference:
     """Values of one column that differ from the source's in one way.
 
-    Kinds: `wrapped` (datetime2(7) outside the years 1677–2262, in 64 bits of nanoseconds),
-    `rounded` (time(4..7) to milliseconds in streaming), `late` (datetimeoffset before 1970 with a
+    Kinds: `wrapped` (datetime2(7) outside the years 1677–2262, in 64 bits of nanoseconds, which
+    loses nothing), `rounded` (time(4..7) to milliseconds in streaming), `late` (datetimeoffset before 1970 with a
     fraction, or in the year 1), `default` (a NULL that may have arrived as the column's default),
     `computed` (NULL in every event but a snapshot's). `examples` are (key, value on the wire).
     """
@@ -63,20 +63,23 @@ def unwrapped(wire: int) -> datetime | None:
 def as_at_the_source(
     carried: Carried, *, keeps_nulls: Callable[[], bool | None], table: "Table"
 ) -> Finding:
-    """T8: no value differs from the source's because the wire cannot carry it.
+    """T8: no value of staging differs from the source's because the wire cannot carry it.
 
-    `keeps_nulls` says whether the connector writes NULL as NULL, where it can be asked.
+    What has wrapped is said and is no warning: staging unwraps it. `keeps_nulls` says whether the
+    connector writes NULL as NULL, where it can be asked.
     """
-    found = carried.differences
+    wrapped = [item for item in carried.differences if item.kind == "wrapped"]
+    found = [item for item in carried.differences if item.kind != "wrapped"]
     if any(item.kind == "default" for item in found) and keeps_nulls():
-        found = tuple(item for item in found if item.kind != "default")
+        found = [item for item in found if item.kind != "default"]
+    said = [_WORDS[item.kind](item) for item in (*found, *wrapped)]
     if not found:
-        return passed(carried.judged or 1)
+        return passed(carried.judged or 1, "; ".join(said))
     return Finding(
         state=State.WARN,
         evaluated=max(1, carried.judged),
         extra=_sample(found),
-        message="; ".join(_WORDS[item.kind](item) for item in found),
+        message="; ".join(said),
         hint="; ".join(dict.fromkeys(_repair(item, table) for item in found)),
     )
 
@@ -92,8 +95,8 @@ def _wrapped(item: Difference) -> str:
         for key, value in item.examples
     ]
     return (
-        f"{item.column}: {item.count} timestamps outside the years 1677 to 2262 arrived wrapped; "
-        f"at the source they are {', '.join(shown)}{_more(item)}"
+        f"{item.column}: {item.count} timestamps outside the years 1677 to 2262 arrived wrapped, "
+        f"and staging shows them as they are at the source: {', '.join(shown)}{_more(item)}"
     )
 
 
@@ -150,8 +153,6 @@ def _repair(item: Difference, table: "Table") -> str:
 
 
 _REPAIRS = {
-    "wrapped": "at the source: alter column {column} to datetime2(6), which the wire carries from "
-    "0001 to 9999",
     "rounded": "at the source: alter column {column} to time(3), or compare its milliseconds only",
     "late": "at the source: keep {column} in UTC as datetime2(6)",
     "default": "in the connector: value.converter.replace.null.with.default=false, then bictl cdc "

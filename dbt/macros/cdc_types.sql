@@ -38,6 +38,7 @@
         {%- if modes.time == 'connect' -%} {%- set unit = 'ms' -%}
         {%- elif modes.time == 'adaptive_time_microseconds' and base == 'time' -%}
             {%- set unit = 'us' -%}
+        {%- elif base == 'datetime2' and digits == 7 -%} {%- set unit = '100ns' -%}
         {%- else -%} {%- set unit = 'ms' if digits <= 3 else 'us' if digits <= 6 else 'ns' -%}
         {%- endif -%}
         {{ return({'family': family, 'type': family, 'unit': "'" ~ unit ~ "'"}) }}
@@ -79,6 +80,11 @@
 {% macro cdc_described(kind, field) %}
     {%- if kind.family == 'decimal' -%} bronze.decimal_unit({{ field }})
     {%- elif kind.family == 'bytes' -%} bronze.binary_unit({{ field }}, '{{ kind.as_text }}')
+    {%- elif kind.family == 'timestamp' -%}
+        case when {{ field }} ->> 'name' = 'io.debezium.time.NanoTimestamp'
+                and not jsonb_path_exists(cdc_schema.schema,
+                    '$.fields[*] ? (@.field == "source" && !(@.name like_regex "sqlserver"))')
+            then '100ns' else bronze.time_unit({{ field }}) end
     {%- elif kind.unit is defined -%} bronze.time_unit({{ field }})
     {%- endif -%}
 {% endmacro %}
@@ -118,6 +124,7 @@
     {%- elif kind.family == 'time' -%} bronze.decode_time({{ number }}, {{ column.unit }})
     {%- elif kind.family == 'timestamp' -%}
         case {{ column.unit }} when 'iso' then {{ iso }} at time zone 'UTC'
+            when '100ns' then {{ bictl.cdc_nanoseconds(number) }}
             else bronze.decode_timestamp({{ number }}, {{ column.unit }}) end
     {%- elif kind.family == 'timestamptz' -%}
         case {{ column.unit }} when 'iso' then {{ iso }}
@@ -127,6 +134,20 @@
     {%- else -%} {{ text }}
     {%- endif -%}
 {% endmacro %}
+
+
+{#- A datetime2(7) from its nanoseconds. 64 bits of them reach from 1677 to 2262 only, and Debezium lets
+    them wrap; but SQL Server counts in steps of 100 ns, and 2^64 is no multiple of 100, so the last
+    two digits say how often: n + k * 2^64 is a multiple of 100 for one k between the years 0001 and
+    9999, from -3 to 14. With n = 4m that is: m + 4k is a multiple of 25, so k is 6m in 25. -#}
+{% macro cdc_nanoseconds(number) -%}
+    {%- set turns = '((' ~ number ~ ' / 4 % 25 * 6 + 150) % 25)' -%}
+    case when {{ number }} % 100 = 0 or {{ number }} % 4 <> 0
+        then bronze.decode_timestamp({{ number }}, 'ns')
+        else bronze.decode_timestamp_us(floor( -- times 0.001 is exact, by 1000 is not
+            ({{ number }} + (({{ turns }} + 10) % 25 - 10) * 18446744073709551616) * 0.001)::bigint)
+        end
+{%- endmacro %}
 
 
 {% macro cdc_literal(text) %}'{{ text | replace("'", "''") }}'{% endmacro %}

@@ -171,7 +171,6 @@ def values(columns: Sequence[SourceColumn], *, keeps_nulls: bool | None) -> list
             (_names(columns, _is_left_out), *_LEFT_OUT),
             (_names(columns, _is_computed), *_COMPUTED),
             (_names(columns, _is_default), *_DEFAULT) if not keeps_nulls else ([], "", ""),
-            (_names(columns, _is_type("datetime2(7)")), *_WRAPPED),
             (_names(columns, lambda one: bool(_FINE_TIME.fullmatch(one.column.type))), *_ROUNDED),
             (_names(columns, _is_late), *_LATE),
         )
@@ -207,10 +206,6 @@ def _is_late(one: SourceColumn) -> bool:
     return one.column.type.startswith("datetimeoffset")
 
 
-def _is_type(word: str) -> _Is:
-    return lambda one: one.column.type == word
-
-
 _LEFT_OUT = (
     "of a type that Debezium leaves out of every event",
     "convert it into a type that it knows, in a column of its own",
@@ -223,10 +218,6 @@ _DEFAULT = (
     "nullable with a default: a NULL arrives as the default unless the connector says "
     "value.converter.replace.null.with.default=false",
     "set it in the connector's file, then bictl cdc apply",
-)
-_WRAPPED = (
-    "datetime2(7): years outside 1677 to 2262 arrive wrapped; bictl verify (T8) names them",
-    "datetime2(6) arrives whole from 0001 to 9999",
 )
 _ROUNDED = (
     "a time of more than three digits: change events round it to milliseconds",

@@ -18,7 +18,7 @@ from decimal import Context, Decimal
 import pytest
 from batches import numbered, seal
 from test_exact import ZOO, truth
-from truth import expected, is_text_of_postgres, normal
+from truth import as_shown, expected, is_text_of_postgres, normal
 
 from bictl import assets
 from bictl.bronze import load, migrate
@@ -177,7 +177,7 @@ def images(fixture_records):
                     continue
                 lossy = written["lossy"][mode].get(str(event["offset"]), {}).get(side, {})
                 row = written["rows"][event[side]]
-                true = {name: lossy.get(name, {}).get("decodes_to", row[name]) for name in ZOO}
+                true = as_shown({name: row[name] for name in ZOO}, lossy)
                 schema, wire = encoded(json.loads(sample[1]), side, true, encode)
                 for shape in SHAPES if encoding == "precise" else list(SHAPES)[:4]:
                     model = model_of(encoding, shape)

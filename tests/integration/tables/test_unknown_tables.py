@@ -8,7 +8,7 @@ from pathlib import Path
 from psycopg2 import sql
 from random_table import RandomTable
 from three_tables import fill
-from truth import NOT_IN_EVENTS, expected, is_text_of_postgres, normal
+from truth import NOT_IN_EVENTS, as_shown, expected, is_text_of_postgres, normal
 
 from bictl.model_file import read_model
 
@@ -68,7 +68,7 @@ def zoo_cells(truth, mode):
         if event.get("after"):
             lossy = truth["lossy"][mode].get(str(event["offset"]), {}).get("after", {})
             row = truth["rows"][event["after"]]
-            live[event["id"]] = {n: lossy.get(n, {}).get("decodes_to", row[n]) for n in row}
+            live[event["id"]] = as_shown(row, lossy)
     return live
 
 

@@ -70,7 +70,7 @@ def test_the_type_zoo_shows_each_kind_with_the_truth_behind_it(loaded, fixture_r
     assert (check.state, check.kind) == (State.WARN, "failed")
     assert "c_datetime2_7: 9 timestamps outside the years 1677 to 2262" in check.message
     assert "2: 0001-01-01 00:00:00, 3: 9999-12-31 23:59:59.999999" in check.message
-    assert "alter column c_datetime2_7 to datetime2(6)" in check.hint
+    assert "alter column c_time_7 to time(3)" in check.hint
 
 
 def test_a_null_that_came_as_the_default_is_named_until_nulls_come_as_nulls(

@@ -198,7 +198,6 @@ def test_each_kind_of_column_that_the_wire_changes_is_named():
         "V, Place": "warn",
         "Total": "warn",
         "Qty": "warn",
-        "Until": "warn",
         "At, Opens": "warn",
         "Seen": "warn",
     }

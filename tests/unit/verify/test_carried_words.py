@@ -47,16 +47,26 @@ def test_all_differences_are_one_warning_with_each_repair_once():
         ),
     )
     check = as_at_the_source(found, keeps_nulls=lambda: None, table=TABLE)
-    assert (check.state, check.evaluated, check.extra.total) == (State.WARN, 10, 12)
+    assert (check.state, check.evaluated, check.extra.total) == (State.WARN, 10, 5)
     assert check.message == (
-        "Until: 7 timestamps outside the years 1677 to 2262 arrived wrapped; at the source they "
-        "are 4: 9999-12-31 00:00:00 and 6 more; "
         "Opens: 3 values of change events have no more than milliseconds, rounded; snapshots carry "
         "all digits; "
         "Volume: a computed column: change events never carry it, so 2 keys that had a value from "
-        "the snapshot have none now (4, 9)"
+        "the snapshot have none now (4, 9); "
+        "Until: 7 timestamps outside the years 1677 to 2262 arrived wrapped, and staging shows "
+        "them as they are at the source: 4: 9999-12-31 00:00:00 and 6 more"
     )
-    assert check.hint.count("; ") == 2
+    assert check.hint.count("; ") == 1
+
+
+def test_what_has_only_wrapped_is_said_and_no_warning():
+    wrapped = Difference(
+        column="Until", kind="wrapped", count=1, examples=(("4", "-4852116231933722724"),)
+    )
+    found = Carried(judged=1, differences=(wrapped,))
+    check = as_at_the_source(found, keeps_nulls=lambda: None, table=TABLE)
+    assert check.state is State.OK
+    assert check.message.endswith("at the source: 4: 9999-12-31 23:59:59.999999")
 
 
 def test_the_connector_is_asked_about_defaults_alone():
