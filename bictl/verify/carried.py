@@ -24,9 +24,10 @@ class Difference:
     """Values of one column that differ from the source's in one way.
 
     Kinds: `wrapped` (datetime2(7) outside the years 1677–2262, in 64 bits of nanoseconds, which
-    loses nothing), `rounded` (time(4..7) to milliseconds in streaming), `late` (datetimeoffset before 1970 with a
-    fraction, or in the year 1), `default` (a NULL that may have arrived as the column's default),
-    `computed` (NULL in every event but a snapshot's). `examples` are (key, value on the wire).
+    loses nothing), `rounded` (time(4..7) to milliseconds in streaming), `late` (datetimeoffset
+    before 1970 with a fraction, or in the year 1), `default` (a NULL that may have arrived as the
+    column's default), `computed` (NULL in every event but a snapshot's). `examples` are (key, value
+    on the wire).
     """
 
     column: str
