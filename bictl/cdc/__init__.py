@@ -16,6 +16,7 @@ from bictl.cdc.signal import Channel, Signal, check_topics, prepare_signal
 from bictl.cdc.validate import Around, Verdict, ask, check, look
 from bictl.cdc.verbs import DELETE, PAUSE, RESTART_ALL, RESTART_FAILED, RESUME, STOP
 from bictl.cdc.version import kafka_version, need_version
+from bictl.cdc.words import command, counted
 
 __all__ = [
     "DELETE",
@@ -50,7 +51,9 @@ __all__ = [
     "check",
     "check_topics",
     "check_values",
+    "command",
     "consequences",
+    "counted",
     "decode",
     "exit_code",
     "failure",

@@ -14,7 +14,7 @@ from bictl.cdc.health import root_cause
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.version import need_version
 from bictl.cdc.words import command, states
-from bictl.errors import NotFound, StageFailed, TimedOut
+from bictl.errors import NotFound, StageFailed, TimedOut, Unreachable
 
 if TYPE_CHECKING:
     from bictl.clients.connect import Connector, ConnectWorker
@@ -94,7 +94,13 @@ def carry_out(worker: "ConnectWorker", wanted: Request, *, patience: Patience) -
     with suppress(TimedOut, NotFound):  # made all the same; deleted meanwhile: what is there tells
         verb.ask(worker, name)
         answered = True
-    sight, verdict = watch(worker, name, verb, patience=patience)
+    try:
+        sight, verdict = watch(worker, name, verb, patience=patience)
+    except Unreachable as error:
+        raise TimedOut(
+            f"asked to {verb.name} {name}; what came of it is not known: {error.message}",
+            hint=f"once the worker answers: {command('status', name)}, then this again",
+        ) from error
     if verdict:
         late = "" if answered or sight is None else "; the worker had not answered"
         return _change(wanted, sight, f"{verb.past} {name}: {_words(sight)}{late}")
@@ -105,7 +111,7 @@ def carry_out(worker: "ConnectWorker", wanted: Request, *, patience: Patience) -
         return _change(wanted, sight, summary)
     raise TimedOut(
         f"asked to {verb.name} {name}, but it was not seen in time: {_words(sight)}",
-        hint=f"the worker may still do it: {command('status', name)}",
+        hint=f"the worker may still do it; what holds it up: {command('status', name)}",
     )
 
 

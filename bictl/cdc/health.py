@@ -14,6 +14,14 @@ if TYPE_CHECKING:
 
 Health = Literal["ok", "warn", "fail", "unknown"]
 
+_SOON = "look again in a few seconds"
+# cooperative rebalancing keeps the share of a worker that was lost, or that lost its Kafka, for it
+_HANDED_OUT = (
+    "look again in a few seconds; after an outage of the workers or their Kafka in 5 minutes, the "
+    "default of the worker's scheduled.rebalance.max.delay.ms: until then no restart helps"
+)
+_SILENT = ": its Kafka may be down"
+
 
 @dataclass(frozen=True)
 class Verdict:
@@ -29,7 +37,7 @@ def judge(connector: "Connector", *, answers: bool) -> Verdict:
     return (
         _failed(connector)
         or _at_rest(connector)
-        or _unsettled(connector)
+        or _unsettled(connector, answers=answers)
         or _running(connector, answers=answers)
     )
 
@@ -56,12 +64,16 @@ def _at_rest(connector: "Connector") -> Verdict | None:
     return None
 
 
-def _unsettled(connector: "Connector") -> Verdict | None:
+def _unsettled(connector: "Connector", *, answers: bool) -> Verdict | None:
     others = sorted(_states(connector) - {"RUNNING"})
     if not others:
         return None
-    reason = f"{', '.join(others)}: no worker runs it at the moment"
-    return Verdict("unknown", reason, "look again in a few seconds")
+    reason = f"{', '.join(others)}: no worker runs it at the moment, whatever its tasks say"
+    if not answers:
+        return Verdict(
+            "unknown", f"{reason}, and nobody gives its offsets{_SILENT}", "bictl doctor"
+        )
+    return Verdict("unknown", reason, _HANDED_OUT if "UNASSIGNED" in others else _SOON)
 
 
 def _running(connector: "Connector", *, answers: bool) -> Verdict:
@@ -69,7 +81,7 @@ def _running(connector: "Connector", *, answers: bool) -> Verdict:
         hint = command("restart", connector.name, "--all")
         return Verdict("fail", "RUNNING without a task: nothing is captured", hint)
     if not answers:
-        reason = "the worker says RUNNING but gives no offsets: its Kafka may be down"
+        reason = f"the worker says RUNNING but gives no offsets{_SILENT}"
         return Verdict("unknown", reason, "bictl doctor")
     return Verdict("ok", "")
 

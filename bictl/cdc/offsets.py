@@ -9,7 +9,7 @@ from bictl.cdc.change import Change
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.position import decode
 from bictl.cdc.version import need_version
-from bictl.cdc.words import command, states
+from bictl.cdc.words import command, counted, states
 from bictl.errors import TimedOut, UsageError
 
 if TYPE_CHECKING:
@@ -79,13 +79,13 @@ def plan_reset(worker: "ConnectWorker", name: str) -> Reset:
 
 def reset_offsets(worker: "ConnectWorker", wanted: Reset, *, patience: Patience) -> Change:
     """Forgets them, and reads back that there are none; TimedOut when that is not seen in time."""
-    name, before = wanted.connector.name, f"{len(wanted.offsets)} offsets"
+    name, before = wanted.connector.name, counted(len(wanted.offsets), "offset")
     if wanted.idle:
         return _change(name, before, before, f"nothing to do: {wanted.idle}", changed=False)
     with suppress(TimedOut):  # it may have been done all the same: what is there decides
         worker.reset_offsets(name)
     left, gone = await_effect(lambda: worker.offsets(name), lambda found: not found, patience)
-    now = f"{len(left)} offsets"
+    now = counted(len(left), "offset")
     if gone:
         summary = f"reset the offsets of {name}; a new snapshot begins with: " + command(
             "resume", name

@@ -59,8 +59,8 @@ def _has_failed(connector: "Connector") -> bool:
 
 
 def _needs_no_resume(connector: "Connector") -> str:
-    if connector.state in AT_REST or any(task.state in AT_REST for task in connector.tasks):
-        return ""
+    if {connector.state, *(task.state for task in connector.tasks)} - {"RUNNING", "FAILED"}:
+        return ""  # at rest, or on its way to where nobody knows
     more = f"; {command('restart', connector.name)}" if _has_failed(connector) else ""
     return f"{connector.name} is not paused: {states(connector)}{more}"
 

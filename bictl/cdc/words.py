@@ -11,10 +11,13 @@ if TYPE_CHECKING:
 def states(connector: "Connector") -> str:
     """`RUNNING, 2 tasks RUNNING, 1 task FAILED`."""
     counts = Counter(task.state for task in connector.tasks)
-    tasks = [
-        f"{count} task{'s' if count > 1 else ''} {state}" for state, count in sorted(counts.items())
-    ]
+    tasks = [f"{counted(count, 'task')} {state}" for state, count in sorted(counts.items())]
     return ", ".join([connector.state, *(tasks or ["no task"])])
+
+
+def counted(count: int, noun: str) -> str:
+    """`1 task`, `2 tasks`."""
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def command(verb: str, name: str, *flags: str) -> str:

@@ -33,6 +33,8 @@ def agreed(here: Session, question: str, *, yes: bool = False) -> bool:
 def confirm(here: Session, question: str, *, yes: bool) -> None:
     """Goes on when the person agrees; else says that nothing was changed, and exits 1."""
     if not agreed(here, question, yes=yes):
+        if here.late:
+            raise here.late
         here.screen.say("nothing was changed")
         raise typer.Exit(1)
 

@@ -210,6 +210,8 @@ class ConnectWorker:
         return all(config.items() <= task["config"].items() for task in tasks)
 
     def _about(self, name: str, path: str, method: str = "GET") -> Any:
+        if {"", ".", ".."} & set(name.split("/")):  # it would be another path
+            raise NotFound("connector", name, existing=self.names(), where=f"on {self.address}")
         try:
             return self._rest.send(method, path)
         except NotFound as error:

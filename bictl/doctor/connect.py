@@ -34,7 +34,7 @@ def _worker(worker: "ConnectWorker") -> Answer:
 def _connector(worker: "ConnectWorker", settings: "Connect") -> Answer:
     [status] = cdc.status(worker, name=settings.connector)
     if status.health == "ok":
-        return Answer("ok", f"RUNNING, {len(status.tasks)} tasks")
+        return Answer("ok", f"RUNNING, {cdc.counted(len(status.tasks), 'task')}")
     return Answer(status.health, status.reason, status.hint)
 
 

@@ -45,7 +45,7 @@ def show(context: typer.Context, name: Name = None) -> None:
         chosen = connector_name(here, name)
         rows = stage.show_offsets(worker(here), chosen)
         view = View(schema="bictl.cdc-offsets/1", columns=COLUMNS, rows=rows)
-        here.screen.done(view, f"{chosen} has {len(rows) or 'no'} offsets")
+        here.screen.done(view, f"{chosen}: {stage.counted(len(rows), 'offset')}")
 
 
 @app.command(cls=Command)
