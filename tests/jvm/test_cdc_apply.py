@@ -99,6 +99,8 @@ def test_a_transformation_that_fails_is_shown_by_its_trace_and_a_right_one_runs(
     assert (done.exit_code, document["health"], document["tasks"]) == (1, "fail", ["FAILED"])
     assert "Tolerance exceeded in error handler" in done.stderr
     assert "Unknown field: no_such_field" in done.stderr
+    [check] = json.loads(cli("verify", "--select", "C1", "--json").stdout)["checks"]
+    assert (check["state"], "Unknown field: no_such_field" in check["message"]) == ("fail", True)
     done = cli("cdc", "apply", write(), "--yes", "--json")  # the old trace is told for a while
     assert (done.exit_code, json.loads(done.stdout)["health"]) == (0, "ok"), done.stderr
     assert source.states() == ["RUNNING", "RUNNING"]
