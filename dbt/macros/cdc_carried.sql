@@ -1,5 +1,6 @@
-{#- Whether an update may hold Debezium's word in place of the column's value: one that it did not touch
-    and that Postgres keeps outside of the row (TOAST). -#}
+{#- Whether a change may hold Debezium's word in place of the column's value: one that it did not touch
+    and that Postgres keeps outside of the row (TOAST). An insert may too: where a key changes, it is
+    what becomes of the update, and the value came under the other key. -#}
 {% macro cdc_is_carried(kind) %}{{ return(kind.family in ['text', 'bytes']) }}{% endmacro %}
 
 
@@ -7,7 +8,7 @@
     null where bronze holds none, or where the key was deleted in between. The search costs only the
     rows that lack something: it is a subquery that nothing else runs. -#}
 {% macro cdc_whole_row(bronze, keys, columns) -%}
-        case when told.operation = 'u' and (
+        case when told.operation <> 'r' and (
             {%- for c in columns %}
             {{ 'or ' if not loop.first }}bronze.is_unavailable(told.row ->> {{ c.source }})
             {%- endfor %}

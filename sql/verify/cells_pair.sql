@@ -5,7 +5,7 @@ partial as materialized (
     select newest.key, b.kafka_partition
     from newest
     join {bronze} b on b.id = newest.record_id
-    where not newest.gone and not newest.closed and newest.op = 'u'
+    where not newest.gone and not newest.closed and newest.op <> 'r'
         and bronze.cdc_is_partial(b.cdc_payload)
 ),
 -- What the records of those keys have told since the key was last deleted, the later over the earlier.

@@ -9,20 +9,16 @@ import base64
 import copy
 import json
 import re
-import shutil
 from collections import defaultdict
 from collections.abc import Callable
-from dataclasses import replace
 from decimal import Context, Decimal
 
-import pytest
 from batches import numbered, seal
+from made_models import make_models
 from test_exact import ZOO, truth
 from truth import as_shown, expected, is_text_of_postgres, normal
 
-from bictl import assets
-from bictl.bronze import load, migrate
-from bictl.clients.dbt import Dbt
+from bictl.bronze import load
 
 CONNECT_DECIMAL = "org.apache.kafka.connect.data.Decimal"
 WIDE = Context(prec=80)
@@ -111,37 +107,13 @@ MODEL = """{{{{ cdc_table(
 ) }}}}"""
 
 
-@pytest.fixture
-def models(settings, clients, tmp_path):
-    """`models(texts)`: a bronze table of each name and a view of that text, by one run of dbt."""
-    project = tmp_path / "dbt"
-    shutil.copytree(assets.path("dbt"), project)
-
-    def create(texts):
-        product = settings.table("product")
-        tables = {
-            name: replace(product, name=name, bronze=f"bronze.{name}", prefix=f"{name}/raw/")
-            for name in texts
-        }
-        migrate(clients.database, tables.values())
-        for name, text in texts.items():
-            path = project / "models" / "staging" / f"stg_{name}.sql"
-            path.write_text(text, encoding="utf-8")
-        options = replace(settings.dbt, project_dir=str(project))
-        dbt = Dbt(options, settings.postgres, state_dir=settings.state_dir)
-        nodes = dbt.build([f"stg_{name}" for name in texts], on_node=lambda node: None)
-        assert {node.state for node in nodes} == {"ok"}, nodes
-        return tables
-
-    return create
-
-
-def test_every_cell_in_every_encoding_and_shape(clients, fixture_records, models):
+def test_every_cell_in_every_encoding_and_shape(settings, clients, tmp_path, fixture_records):
     listed = ", ".join(f"('{name}', '{declared}', '{name}')" for name, declared in ZOO.items())
     modes = {"default": {}} | {name: known[2] for name, known in ENCODINGS.items() if known[2]}
-    tables = models(
-        {name: MODEL.format(name=name, columns=listed, modes=said) for name, said in modes.items()}
-    )
+    texts = {
+        name: MODEL.format(name=name, columns=listed, modes=said) for name, said in modes.items()
+    }
+    tables = make_models(settings, clients, tmp_path, texts)
     records, cells = images(fixture_records)
     columns = ", ".join(f"{name}::text" for name in ZOO)
     wrong, compared = [], 0

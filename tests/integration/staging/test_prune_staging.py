@@ -353,3 +353,25 @@ def test_ranges_are_whole(staging, events):
     found = read_pruned(staging.clients.database, staging.settings.table("product"))
 
     assert {place: tuple(held) for place, held in found.items()} == {("g1", 0): (Range(0, 1, 9),)}
+
+
+def test_a_record_that_a_later_update_takes_values_from_is_not_pruned(staging, events):
+    p, word = events(), "__debezium_unavailable_value"
+    staging.load(
+        [
+            p.change("c", 1, "a", Description="replaced whole"),
+            p.change("u", 1, "b", Description="told here"),
+            p.change("u", 1, "c", Description=word),
+            p.change("u", 1, "d", Description=word),
+            p.change("c", 2, "the last row loaded stays"),
+        ]
+    )
+    before = cells(staging)
+
+    prune_all(staging)
+
+    assert {offset for *_, offset in left(staging)} == {0, 1, 2, 3, 4}  # 0: where it began
+    assert cells(staging) == before
+    assert staging.rows(f"select description from {staging.view} where product_id = 1") == [
+        ("told here",)
+    ]

@@ -49,7 +49,7 @@ def test_a_value_that_an_update_does_not_carry_is_the_last_one_that_came(shown, 
         p.change("u", 1, "c", Description=WORD, Picture=lacking, Price=3),
         p.change("u", 1, WORD, Description=WORD, Picture=lacking, Price=4),
         p.change("c", 2, "said " + WORD, Description=f"{WORD}?", Picture=None, Price=None),
-        p.change("c", 3, "a", Description=WORD, Picture=None, Price=1),
+        p.change("r", 3, "a", Description=WORD, Picture=None, Price=1),
     ]
 
     rows, lost = shown(records)
@@ -57,7 +57,7 @@ def test_a_value_that_an_update_does_not_carry_is_the_last_one_that_came(shown, 
     assert rows == {
         1: ("c", "new", "pix", 4),
         2: ("said " + WORD, f"{WORD}?", None, None),
-        3: ("a", WORD, None, 1),  # an insert carries all there is: somebody wrote that word
+        3: ("a", WORD, None, 1),  # a snapshot reads all there is: somebody wrote that word
     }
     assert lost == {}
 
@@ -70,12 +70,17 @@ def test_a_value_that_bronze_never_had_is_null_and_counted(shown, events):
         p.change("d", 2, "a", Description="of the row before"),
         p.tombstone(2),
         p.change("u", 2, "b", Description=WORD, Price=1),
+        p.change("c", 3, "its key was changed", Description=WORD, Price=1),
     ]
 
     rows, lost = shown(records)
 
-    assert rows == {1: ("a", None, None, 1), 2: ("b", None, None, 1)}
-    assert lost == {"Description": 2}
+    assert rows == {
+        1: ("a", None, None, 1),
+        2: ("b", None, None, 1),
+        3: ("its key was changed", None, None, 1),
+    }
+    assert lost == {"Description": 3}
 
 
 def test_a_value_is_found_in_the_partition_that_the_key_came_from(shown, events):
