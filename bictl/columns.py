@@ -126,6 +126,11 @@ def value_columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
     )
 
 
+def row_fields(names: Iterable[str]) -> list[str]:
+    """A row's own fields: without what ExtractNewRecordState added."""
+    return [name for name in names if not _ADDED.fullmatch(name)]
+
+
 def key_columns(schema: Mapping[str, Any]) -> tuple[Column, ...]:
     """The columns in a key's inline schema, in the order of the key."""
     return tuple(_inline(field) for field in _fields(schema))

@@ -42,6 +42,7 @@ class Model:
     text: str
     key: tuple[str, ...]
     columns: tuple[Shown, ...]
+    left_out: frozenset[str]  # columns of the source that it is not to show
     _places: tuple[_Place, ...]
 
     def changed(
@@ -95,11 +96,12 @@ def read_model(text: str) -> Model | None:
         arguments = {word.arg: word.value for word in tree.keywords if word.arg}  # type: ignore[attr-defined]
         key = tuple(str(name) for name in ast.literal_eval(arguments["key"]))
         listed = arguments["columns"].elts
+        left_out = ast.literal_eval(arguments["left_out"]) if "left_out" in arguments else ()
         columns = tuple(Shown(*map(str, ast.literal_eval(item))) for item in listed)
     except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     places = tuple(_place(item, source, call.start(1)) for item in listed)
-    return Model(text, key, columns, places)
+    return Model(text, key, columns, frozenset(map(str, left_out)), places)
 
 
 def as_tuple(column: Shown) -> str:

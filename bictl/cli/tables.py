@@ -1,17 +1,54 @@
 """bictl tables: the tables that are carried."""
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bictl.cli.app import Command, group
-from bictl.cli.session import session
+from bictl.cli.options import Table
+from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
+from bictl.errors import UsageError, nearest
+
+if TYPE_CHECKING:
+    from bictl.tables.place import Change
 
 app = group("The tables that are carried: add one from its topic, list them, follow the source.")
 
 FILES = (Column("file"), Column("action"))
+CHANGED = (
+    Column("table"),
+    Column("change"),
+    Column("source"),
+    Column("type"),
+    Column("column"),
+)
+LISTED = (
+    Column("table"),
+    Column("topic"),
+    Column("key"),
+    Column("model"),
+    Column("bronze"),
+    Column("staging"),
+    Column("embed", wide=True),
+)
+MODES = {  # the connector's own words (decimal.handling.mode …), its default first
+    "decimal": ("precise", "string", "double"),
+    "time": ("adaptive", "adaptive_time_microseconds", "connect"),
+    "binary": ("bytes", "base64", "base64-url-safe", "hex"),  # asked for with schemas too
+}
+_MODE = "The connector's setting, where records bring no schema."
+
+SchemaTopic = Annotated[
+    str | None,
+    typer.Option("--from-schema-topic", metavar="TOPIC", help="Takes the source's own types."),
+]
+ColumnsFile = Annotated[
+    Path | None,
+    typer.Option("--columns", metavar="FILE", help="Takes them from a create table statement."),
+]
 
 DryRun = Annotated[
     bool, typer.Option("--dry-run", help="Print what would change as a diff; write nothing.")
@@ -39,13 +76,17 @@ def add(
         list[str] | None,
         typer.Option("--embed", metavar="COLUMN,…", help="Columns whose text is embedded."),
     ] = None,
-    from_schema_topic: Annotated[
+    from_schema_topic: SchemaTopic = None,
+    columns: ColumnsFile = None,
+    decimal_mode: Annotated[
         str | None,
-        typer.Option("--from-schema-topic", metavar="TOPIC", help="Takes the source's own types."),
+        typer.Option("--decimal-mode", metavar="|".join(MODES["decimal"]), help=_MODE),
     ] = None,
-    columns: Annotated[
-        Path | None,
-        typer.Option("--columns", metavar="FILE", help="Takes them from a create table statement."),
+    time_mode: Annotated[
+        str | None, typer.Option("--time-mode", metavar="|".join(MODES["time"]), help=_MODE)
+    ] = None,
+    binary_mode: Annotated[
+        str | None, typer.Option("--binary-mode", metavar="|".join(MODES["binary"]), help=_MODE)
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace model files that say something else.")
@@ -82,6 +123,7 @@ def add(
             embed=[part.strip() for text in embed or () for part in text.split(",")],
             schema_topic=from_schema_topic,
             columns_file=columns,
+            modes=_modes(decimal=decimal_mode, time=time_mode, binary=binary_mode),
             force=force,
             dry_run=dry_run,
         )
@@ -99,10 +141,94 @@ def add(
             extra={"table": result.design.name, "dry_run": dry_run},
             rows_key="files",
         )
-        if dry_run and not here.options.output:
-            for change in result.changes:
-                here.screen.write(change.diff().rstrip("\n"))
-            here.screen.say(f"tables add: {result.summary}")
-        else:
-            here.screen.done(view, f"tables add: {result.summary}")
+        _show(here, view, result.changes if dry_run else (), f"tables add: {result.summary}")
     raise typer.Exit(result.exit_code)
+
+
+@app.command(cls=Command)
+def sync(
+    context: typer.Context,
+    table: Table = None,
+    from_schema_topic: SchemaTopic = None,
+    columns: ColumnsFile = None,
+    dry_run: DryRun = False,
+) -> None:
+    """Bring staging models to the columns that their sources have now.
+
+    The newest record says which columns there are. New ones are added behind the others, those
+    that went are taken out, those whose values do not fit their type get another one; everything
+    else in the files stays, also names that a person gave. Bronze keeps every record as it came.
+    A column that is not wanted is named in the model's left_out.
+
+    Examples:
+
+      bictl tables sync --dry-run
+      bictl tables sync --table product && bictl transform --table product
+    """
+    from bictl.tables.sync import sync as sync_tables
+
+    with session(context) as here:
+        result = sync_tables(
+            here.clients.reader,
+            here.settings,
+            tables=here.tables(table),
+            schema_topic=from_schema_topic,
+            columns_file=columns,
+            dry_run=dry_run,
+        )
+        for note in (note for one in result.tables for note in one.notes):
+            here.screen.warn(note)
+        view = View(
+            schema="bictl.tables.sync/1",
+            columns=CHANGED,
+            rows=result.rows,
+            extra={"dry_run": dry_run, "files": [str(one.path) for one in result.changes]},
+            rows_key="changes",
+        )
+        _show(here, view, result.changes if dry_run else (), f"tables sync: {result.summary}")
+    raise typer.Exit(result.exit_code)
+
+
+@app.command("list", cls=Command)
+def list_(context: typer.Context) -> None:
+    """List the configured tables, and what is there of each in Postgres and in the dbt project.
+
+    Exit code: 0, or 3 when Postgres does not answer.
+
+    Examples:
+
+      bictl tables list
+      bictl tables list --json | jq -r '.tables[] | select(.staging == "not yet").table'
+    """
+    from bictl.tables.listing import list_tables
+
+    with session(context) as here:
+        result = list_tables(here.clients.database, here.settings)
+        here.screen.show(
+            View(schema="bictl.tables.list/1", columns=LISTED, rows=result.rows, rows_key="tables")
+        )
+        if result.unreachable:
+            here.screen.warn(result.unreachable)
+    raise typer.Exit(result.exit_code)
+
+
+def _modes(**given: str | None) -> dict[str, str]:
+    """The modes that differ from the connector's defaults."""
+    for part, mode in given.items():
+        if mode is not None and mode not in MODES[part]:
+            raise UsageError(
+                f"--{part}-mode {mode!r} is not one of {', '.join(MODES[part])}",
+                hint=f"did you mean {nearest(mode, MODES[part])[0]!r}?",
+            )
+    return {part: mode for part, mode in given.items() if mode and mode != MODES[part][0]}
+
+
+def _show(here: Session, view: View, changes: "Sequence[Change]", sentence: str) -> None:
+    """The result; of a dry run the files' diff, unless a form was asked for."""
+    if changes and not here.options.output:
+        for change in changes:
+            if diff := change.diff():
+                here.screen.write(diff.rstrip("\n"))
+        here.screen.say(sentence)
+    else:
+        here.screen.done(view, sentence)

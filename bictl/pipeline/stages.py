@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bictl.bronze.quarantine import Chosen
     from bictl.embeddings import EmbedResult
     from bictl.ingest import IngestResult
+    from bictl.model_file import Model
     from bictl.settings import Table
     from bictl.staging import TransformResult
     from bictl.verify import Report
@@ -213,6 +214,7 @@ def verify(
             stop=work.stop,
             keeps_nulls=partial(_keeps_nulls, work, table),
             worker=work.clients.connect if work.settings.connect.url else None,
+            staging_model=partial(_staging_model, work, table),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}
@@ -226,6 +228,17 @@ def _keeps_nulls(work: Work, table: "Table") -> bool | None:
     if not work.settings.connect.url:
         return None
     return keeps_nulls(work.clients.connect(), topic=table.topic)
+
+
+def _staging_model(work: Work, table: "Table") -> "Model | None":
+    """What the table's model says of its columns, where it says so by literals."""
+    from bictl.clients.dbt import Dbt
+    from bictl.model_file import read_model
+
+    settings = work.settings
+    dbt = Dbt(settings.dbt, settings.postgres, state_dir=settings.state_dir)
+    file = dbt.model_file(table.staging)
+    return read_model(file.read_text(encoding="utf-8")) if file else None
 
 
 def verify_each(

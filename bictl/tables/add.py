@@ -9,17 +9,16 @@ from bictl.columns import Column, SourceTable
 from bictl.errors import ConfigError, NotFound, StageFailed, nearest
 from bictl.settings import Settings, Table
 from bictl.tables import place
-from bictl.tables.declared import read_columns
-from bictl.tables.describe import Sample, described_in, sample
+from bictl.tables.describe import Sample
 from bictl.tables.names import check_table_name, column_names, table_name
 from bictl.tables.place import Change
 from bictl.tables.render import Design, config_section, filled, model_sql, schema_yml
+from bictl.tables.settle import look, settle
 
 if TYPE_CHECKING:
     from bictl.clients.topics import TopicReader
 
 _NO_MODES: Mapping[str, str] = {}
-_NO_COLUMNS = "give the columns: --from-schema-topic (named like the connector's topic prefix), or --columns FILE"  # noqa: E501
 _WHOLE = {"int": "integer", "smallint": "integer", "tinyint": "integer", "bigint": "bigint"}
 
 
@@ -73,9 +72,8 @@ def add(
     check_table_name(chosen)
     _refuse_known(settings, chosen, topic)
     place.config_path(settings)
-    seen = _seen(reader, topic, key=key, schema_topic=schema_topic, columns_file=columns_file)
-    described = _described(reader, seen, topic, schema_topic=schema_topic, file=columns_file)
-    columns, notes = settle(seen, described)
+    seen, described = look(reader, topic, schema_topic=schema_topic, columns_file=columns_file)
+    columns, notes = settle(seen, described, topic=topic)
     design = design_table(
         Table(name=chosen, topic=topic),
         columns,
@@ -127,75 +125,6 @@ def _refuse_known(settings: Settings, name: str, topic: str) -> None:
                 if table.topic == topic
                 else "give another --name",
             )
-
-
-def _seen(
-    reader: "TopicReader",
-    topic: str,
-    *,
-    key: Sequence[str],
-    schema_topic: str | None,
-    columns_file: Path | None,
-) -> Sample | None:
-    """The topic's newest row; None where it has none yet and the columns come from elsewhere."""
-    try:
-        return sample(reader, topic)
-    except StageFailed:
-        if schema_topic or columns_file:
-            return None
-        raise
-
-
-def _described(
-    reader: "TopicReader",
-    seen: Sample | None,
-    topic: str,
-    *,
-    schema_topic: str | None,
-    file: Path | None,
-) -> SourceTable | None:
-    """Who knows the source's own types: the file, the schema-change topic that was named, or the
-    one that the connector writes where the records bring no schema."""
-    wanted = (seen.source if seen else ()) or tuple(topic.split(".")[-3:])
-    if file is not None:
-        return read_columns(file, wanted=wanted)
-    if schema_topic:
-        return described_in(reader, schema_topic, wanted=wanted)
-    if seen is None or seen.columns is not None:
-        return None
-    try:
-        return described_in(reader, seen.prefix or topic.split(".", maxsplit=1)[0], wanted=wanted)
-    except NotFound:
-        raise StageFailed(
-            f"the records of {topic} bring no schema, so their columns are not known",
-            hint=_NO_COLUMNS,
-        ) from None
-
-
-def settle(
-    seen: Sample | None, described: SourceTable | None
-) -> tuple[tuple[Column, ...], list[str]]:
-    """The columns that are on the wire, with the source's own types where they are known; and what
-    is left out."""
-    if described is None:
-        return (seen.columns if seen and seen.columns else ()), []
-    known = {column.name: column for column in described.columns}
-    inline = {column.name: column for column in (seen.columns or ())} if seen else {}
-    fields = seen.fields if seen else tuple(known)
-    strange = [name for name in fields if name not in known and name not in inline]
-    if strange:
-        raise NotFound(
-            "column",
-            strange[0],
-            existing=known,
-            where="on the wire: the description of the table does not have it",
-            hint="it may be older than the records: give a newer one (--columns FILE)",
-        )
-    kept = [known.get(name) or inline[name] for name in fields]
-    carried = tuple(column for column in kept if column.type != "sql_variant")
-    missing = [name for name in known if name not in {column.name for column in carried}]
-    notes = [f"left out, since no record carries it: {name}" for name in missing]
-    return carried, notes
 
 
 def _key(

@@ -12,8 +12,8 @@ from bictl.columns import KNOWN, Column, SourceTable, changed_tables, sql_type, 
 from bictl.errors import ConfigError
 
 _TOKEN = re.compile(
-    r"""--[^\n]*|/\*.*?\*/|\s+|(?P<name>\[(?:[^\]]|\]\])*\]|"(?:[^"]|"")*"|[\w@#$]+)"""
-    r"""|(?P<text>N?'(?:[^']|'')*')|(?P<sign>.)""",
+    r"""--[^\n]*|/\*.*?\*/|\s+|(?P<text>N?'(?:[^']|'')*')"""
+    r"""|(?P<name>\[(?:[^\]]|\]\])*\]|"(?:[^"]|"")*"|[\w@#$]+)|(?P<sign>.)""",
     re.DOTALL,
 )
 _HINT = "give SQL Server's `create table` statement, or a record of the schema-change topic as JSON"
@@ -152,7 +152,8 @@ def _primary_key(part: list[_Word]) -> list[str]:
     if not _has(part, "primary", "key"):
         return []
     opened = next((i for i, word in enumerate(part) if word.bare == "("), len(part))
-    return [word.text for word in part[opened:] if word.bare not in {"(", ")", ",", "asc", "desc"}]
+    listed = takewhile(lambda word: word.bare != ")", part[opened + 1 :])
+    return [word.text for word in listed if word.bare not in {",", "asc", "desc"}]
 
 
 def _has(part: list[_Word], first: str, second: str) -> bool:

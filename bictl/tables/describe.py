@@ -6,7 +6,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from bictl.columns import Column, SourceTable, changed_tables, key_columns, value_columns
+from bictl.columns import (
+    Column,
+    SourceTable,
+    changed_tables,
+    key_columns,
+    row_fields,
+    value_columns,
+)
 from bictl.errors import NotFound, StageFailed
 
 if TYPE_CHECKING:
@@ -108,7 +115,7 @@ def _sampled(newest: _Row, oldest: _Row | None) -> Sample:
     return Sample(
         columns=columns,
         key=_key(newest.key),
-        fields=tuple(one.name for one in columns) if columns else _without_added(row),
+        fields=tuple(one.name for one in columns) if columns else tuple(row_fields(row)),
         source=tuple(str(source.get(part)) for part in ("db", "schema", "table"))
         if source.get("table")
         else (),
@@ -128,12 +135,6 @@ def _columns_of(row: _Row | None) -> tuple[Column, ...] | None:
     if row is None or not _unwrapped(row.value)[0]:
         return None
     return value_columns(row.value["schema"])
-
-
-def _without_added(row: Mapping[str, Any]) -> tuple[str, ...]:
-    """A flat row's fields, without what ExtractNewRecordState added."""
-    fields = [{"field": name} for name in row]
-    return tuple(column.name for column in value_columns({"fields": fields}))
 
 
 def _key(key: Any) -> tuple[Column, ...]:

@@ -191,6 +191,13 @@ def config_change(found: Settings, section: str, *, name: str, project: Path) ->
     return Change(path, text, new)
 
 
+def project_config_change(found: Settings, project: Path) -> Change:
+    """The configuration with the directory as its dbt project."""
+    text = config_path(found).read_text(encoding="utf-8")
+    named = tomllib.loads(text).get("dbt", {}).get("project_dir")
+    return Change(config_path(found), text, text if named else _with_project(text, project))
+
+
 def _with_project(text: str, project: Path) -> str:
     line = f'project_dir = "{_basic(str(project))}"\n'
     header = _HEADER.search(text)

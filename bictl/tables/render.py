@@ -90,7 +90,7 @@ def schema_yml(design: Design, *, with_source: bool = True) -> str:
     """The model's yaml: its columns and tests, and the source that it reads."""
     parts = ["version: 2\n"]
     if with_source:
-        parts.append(_source(design))
+        parts.append(source_yml(design.bronze, topic=design.topic))
     text = [
         "models:",
         f"  - name: {design.staging}",
@@ -119,8 +119,8 @@ def schema_yml(design: Design, *, with_source: bool = True) -> str:
 def column_yml(design: Design, column: Column) -> list[str]:
     """One column's lines."""
     name = design.names[column.name]
-    lines = [f"      - name: {name if set(name) <= set(_PLAIN) else _yaml(name)}"]
-    lines += [] if set(name) <= set(_PLAIN) else ["        quote: true"]
+    lines = [f"      - name: {yaml_name(name)}"]
+    lines += [] if yaml_name(name) == name else ["        quote: true"]
     if column.name in design.key:
         lines.append("        description: From the record's key.")
     elif column.type in {"datetime2(7)", "time(7)"}:
@@ -146,13 +146,14 @@ def config_section(design: Design) -> str:
     return "\n".join([*lines, ""])
 
 
-def _source(design: Design) -> str:
-    schema, table = design.bronze.split(".")
+def source_yml(bronze: str, *, topic: str) -> str:
+    """The entry of a bronze table as a source of dbt's."""
+    schema, table = bronze.split(".")
     return (
         f"sources:\n  - name: {schema}\n    schema: {schema}\n    tables:\n"
         f"      - name: {table}\n        description: >\n"
         f"          One row per topic, generation, partition and offset of\n"
-        f"          {design.topic}.\n"
+        f"          {topic}.\n"
     )
 
 
@@ -161,9 +162,9 @@ def _quoted(name: str) -> str:
     return name if set(name) <= set(_PLAIN) else f'\\"{name}\\"'
 
 
-def _yaml(name: str) -> str:
-    """In double quotes; a name has letters, digits and `_` only."""
-    return f'"{name}"'
+def yaml_name(name: str) -> str:
+    """As it stands in the yaml; a name has letters, digits and `_` only."""
+    return name if set(name) <= set(_PLAIN) else f'"{name}"'
 
 
 def _toml(value: Any) -> str:

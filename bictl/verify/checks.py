@@ -12,6 +12,7 @@ from bictl.verify import (
     bronze,
     carried,
     contents,
+    evolution,
     kafka,
     meta,
     objects,
@@ -369,6 +370,13 @@ CHECKS: tuple[Definition, ...] = (
         BRONZE_TO_STAGING,
         lambda w: staging.equal_cells(w.staging_values, w.staging_keys, table=w.table),
         grows="with records",
+    ),
+    Definition(
+        "T7",
+        "the model shows the columns that the source has",
+        BRONZE_TO_STAGING,
+        lambda w: evolution.as_the_source(w.staging_model, w.source_columns, table=w.table),
+        grows="with nothing: one record a partition",
     ),
     Definition(
         "T8",

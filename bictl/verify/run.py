@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
+    from bictl.model_file import Model
     from bictl.settings import Table
 
 
@@ -56,12 +57,14 @@ def verify(
     stop: Stop = never_stop,
     keeps_nulls: Callable[[], bool | None] = lambda: None,
     worker: "Callable[[], ConnectWorker] | None" = None,
+    staging_model: "Callable[[], Model | None]" = lambda: None,
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
     `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight;
     `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known;
-    `worker` opens the Kafka Connect worker, where one is configured.
+    `worker` opens the Kafka Connect worker, where one is configured;
+    `staging_model` reads the staging model's file, None where that does not tell its columns.
     A system that does not answer makes its checks unknown and stops nothing; what is left when
     `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
@@ -75,6 +78,7 @@ def verify(
         model=model,
         keeps_nulls=keeps_nulls,
         worker=worker,
+        staging_model=staging_model,
     )
     definitions = chosen(
         table, level, select=select, exclude=exclude, has_worker=worker is not None

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
 from bictl.clients.relations import columns
+from bictl.columns import Column
 from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
 from bictl.records import Topic, parse_batch_key
 from bictl.verify import cut as cutting
@@ -21,6 +22,7 @@ from bictl.verify.bronze import Bronze, Comparison, compare
 from bictl.verify.carried import Carried
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Cut, Ends, Life
+from bictl.verify.evolution import read_columns
 from bictl.verify.expired import Expired, Rules, find_expired
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.meta import Verdict
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
     from bictl.ingest.frontier_object import Anchor as LastSealed
     from bictl.ingest.frontier_object import Kept
     from bictl.ingest.old_objects import Note
+    from bictl.model_file import Model
     from bictl.settings import Table
 
 _T = TypeVar("_T")
@@ -88,6 +91,7 @@ class Question:
     model: str  # the configured embedding model
     keeps_nulls: Callable[[], bool | None] = lambda: None
     worker: "Callable[[], ConnectWorker] | None" = None
+    staging_model: Callable[[], "Model | None"] = lambda: None  # None: its columns are not known
 
 
 class World:
@@ -501,6 +505,16 @@ class World:
     def keeps_nulls(self) -> bool | None:
         """Whether the table's connector writes a NULL as NULL; None where that is not known."""
         return self.question.keeps_nulls()
+
+    @once
+    def staging_model(self) -> "Model | None":
+        """What the staging model's file says."""
+        return self.question.staging_model()
+
+    @once
+    def source_columns(self) -> tuple[Column, ...] | None:
+        """The source's columns as the newest record has them; None where there is no record."""
+        return self._in_snapshot(read_columns, self.table)
 
     @once
     def coverage(self) -> Coverage:

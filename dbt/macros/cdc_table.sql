@@ -3,6 +3,7 @@
     bronze   the bronze table
     key      the key's columns at the source
     columns  (source column, its SQL Server type, our name), in the order of the result
+    left_out source columns that are not shown on purpose: `bictl verify` does not miss them
     modes    how the connector writes values, for records that come without a schema (with one, the
              schema says it): {'decimal': precise | string | double, 'time': adaptive |
              adaptive_time_microseconds | connect, 'binary': bytes | base64 | base64-url-safe | hex},
@@ -15,7 +16,7 @@
     partitions (a key moves when partitions are added) the source's position. It is found on narrow
     rows; the payload is read and decoded for that one record only. Filters on the key reach the
     key's index. -#}
-{% macro cdc_table(bronze, key, columns, modes={}) %}
+{% macro cdc_table(bronze, key, columns, modes={}, left_out=[]) %}
 {%- set named = bictl.cdc_columns(columns, bictl.cdc_modes(modes)) -%}
 {%- set keys = bictl.cdc_keys(key, named) -%}
 select

@@ -1,5 +1,5 @@
 -- ConcordDb.dbo.Product as it is now: one row per product, decoded from its newest record.
-{{ cdc_table(
+{{ bictl.cdc_table(
     bronze=source('bronze', 'product_cdc'),
     key=['ID'],
     columns=[
