@@ -102,8 +102,8 @@ def add(
     that comes as text. Names become words in small letters: CategoryID is category_id.
 
     The model goes into dbt.project_dir. Without one, a dbt project is made beside the
-    configuration that uses bictl's own as a package. The configuration keeps its comments. The
-    bronze table is made by the first load-bronze.
+    configuration; it takes bictl's macros from the version at work. The configuration keeps its
+    comments. The bronze table is made by the first load-bronze.
 
     Examples:
 

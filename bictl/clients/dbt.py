@@ -27,7 +27,7 @@ from bictl.errors import ConfigError, MissingDependency
 from bictl.records import Stop, never_stop
 
 _PASSWORD = "DBT_ENV_SECRET_BICTL_PASSWORD"  # noqa: S105 - dbt masks values of this prefix
-_PACKAGES = "BICTL_DBT_PACKAGES"  # how a project asks for bictl's own as a package
+_MACROS = "DBT_BICTL_MACROS"  # how a project asks for the macros of this version
 _LOOK = 0.1  # seconds between two looks at a lock that another process holds
 
 
@@ -58,32 +58,24 @@ class Dbt:
         """A digest of everything here that a build depends on: the project's files, where it
         builds, dbt's version."""
         digest = hashlib.sha256("/".join([self._identity(), *_versions()]).encode())
-        for root in self._projects():
+        described = (self.project_dir / "dbt_project.yml").read_text(encoding="utf-8")
+        macros = assets.path("dbt", "macros")
+        for root in (self.project_dir, *([macros] if _MACROS in described else [])):
             for path in sorted(_files(root)):
                 digest.update(f"\0{path.relative_to(root)}\0".encode() + path.read_bytes())
         return digest.hexdigest()
 
     def models(self) -> list[str]:
         """The names of the project's models and of its packages'."""
-        return sorted(path.stem for path in self._models())
+        return sorted({path.stem for path in self._models()})
 
     def model_file(self, model: str) -> Path | None:
         """The file of a model; None where the project has none of that name."""
         return next((path for path in self._models() if path.stem == model), None)
 
-    def _models(self) -> Iterator[Path]:
-        found = {
-            path.stem: path
-            for root in reversed(self._projects())
-            for path in _files(root)
-            if path.suffix == ".sql" and "models" in path.relative_to(root).parts
-        }
-        yield from found.values()
-
-    def _projects(self) -> list[Path]:
-        """The project, and bictl's own where the project uses it as a package."""
-        described = (self.project_dir / "dbt_project.yml").read_text(encoding="utf-8")
-        return [self.project_dir, *([assets.path("dbt")] if _PACKAGES in described else [])]
+    def _models(self) -> list[Path]:
+        return [path for path in _files(self.project_dir) if path.suffix == ".sql"
+                and "models" in path.relative_to(self.project_dir).parts]  # fmt: skip
 
     def build(
         self,
@@ -169,27 +161,12 @@ class Dbt:
         }
         return kept | {
             _PASSWORD: self._postgres.password.reveal() or "",
-            _PACKAGES: str(self._link_packages()),
+            _MACROS: str(assets.path("dbt", "macros")),
             "DBT_TARGET_PATH": str(self.directory / "target"),
             "DBT_LOG_PATH": str(self.directory / "logs"),
             "DBT_SEND_ANONYMOUS_USAGE_STATS": "false",
             "PYTHONUNBUFFERED": "1",
         }
-
-    def _link_packages(self) -> Path:
-        """A directory of packages: bictl's own of this version, and those of the project."""
-        folder = self.directory / "packages"
-        folder.mkdir(exist_ok=True)
-        installed = self.project_dir / "dbt_packages"
-        wanted = {path.name: path for path in installed.glob("*") if path.is_dir()}
-        wanted["bictl"] = assets.path("dbt")
-        for link in folder.iterdir():
-            if link.name not in wanted or link.readlink() != wanted[link.name].absolute():
-                link.unlink()
-        for name, target in wanted.items():
-            with contextlib.suppress(FileExistsError):
-                (folder / name).symlink_to(target.absolute())
-        return folder
 
     @property
     def _address(self) -> str:

@@ -163,7 +163,7 @@ def _embedded(wanted: str, names: Mapping[str, str]) -> str:
 def _changes(settings: Settings, design: Design, *, force: bool) -> list[Change]:
     """The project's files first, the configuration that names them last."""
     project = place.project_dir(settings)
-    changes = place.project_changes(project)
+    changes = place.project_changes(project, settings.tables.values())
     folder = project / "models" / "staging" / design.name
     model, yaml = folder / f"{design.staging}.sql", folder / "schema.yml"
     with_source = yaml.is_file() or not place.knows_source(project, design.bronze)
@@ -177,8 +177,6 @@ def _changes(settings: Settings, design: Design, *, force: bool) -> list[Change]
                 f"{one.path} is there already and says something else",
                 hint=f"--force replaces it; or give another --name than {design.name}",
             )
-    if shadowing := place.without_shipped(project, design.name):
-        changes = [one for one in changes if one.path != shadowing.path] + [shadowing]
     section = config_section(design)
     config = place.config_change(settings, section, name=design.name, project=project)
     return [*changes, *written, config]

@@ -12,36 +12,30 @@ from typing import Any
 
 from bictl import assets, settings
 from bictl.errors import ConfigError
-from bictl.settings import Settings
+from bictl.settings import Settings, Table
 
-PACKAGES = "BICTL_DBT_PACKAGES"  # the variable by which bictl's dbt finds bictl's package
-_PROJECT = f"""\
-# The staging models that `bictl tables add` wrote. The macros and the shipped models come from
-# bictl's own dbt project as a package: bictl hands over that of the version at work. For dbt by
-# hand: `dbt deps` once, which links the package of packages.yml and asks no network.
-name: bictl_tables
+MACROS = "DBT_BICTL_MACROS"  # the variable by which bictl hands over the macros of its version
+_PROJECT = """\
+# The staging models that `bictl tables` writes; change them as you like. The macros are bictl's: it
+# hands over those of the version at work, and dbt by hand takes them from where it was installed.
+name: bictl
 version: "1.0.0"
 config-version: 2
 
 profile: bictl
 
-packages-install-path: "{{{{ env_var('{PACKAGES}', 'dbt_packages') }}}}"
+model-paths: [models]
+macro-paths: [macros, "{{{{ env_var('{variable}', '{macros}') }}}}"]
+test-paths: [tests]
 
 flags:
   send_anonymous_usage_stats: false
 
 models:
-  bictl_tables:
+  bictl:
     staging:
       +schema: staging
       +materialized: view
-"""
-_VIEW = """\
-{#- Views that others read are replaced in place: bictl's materialization, which dbt takes from a
-    package only where the project says so. -#}
-{% materialization view, adapter='postgres' %}
-    {{ return(bictl.materialization_view_postgres()) }}
-{% endmaterialization %}
 """
 _HEADER = re.compile(r"(?m)^[ \t]*\[[ \t]*dbt[ \t]*\][ \t]*(#.*)?\n")
 
@@ -115,8 +109,9 @@ def project_dir(found: Settings) -> Path:
     return config_path(found).absolute().parent / "dbt"
 
 
-def project_changes(project: Path) -> list[Change]:
-    """What makes the directory a dbt project with our macros; [] where it is one."""
+def project_changes(project: Path, tables: Iterable[Table]) -> list[Change]:
+    """What makes the directory a dbt project with our macros, with the shipped models of those
+    tables; [] where it is one."""
     described = project / "dbt_project.yml"
     if described.is_file():
         _check_macros(project, described.read_text(encoding="utf-8"))
@@ -126,43 +121,33 @@ def project_changes(project: Path) -> list[Change]:
             f"{project} is there and is no dbt project",
             hint='name a directory of its own: [dbt] project_dir = "…"',
         )
-    packages = f"packages:\n  - local: {assets.path('dbt')}\n"
-    return [
-        Change(described, None, _PROJECT),
-        Change(project / "packages.yml", None, packages),
-        Change(project / "macros" / "view.sql", None, _VIEW),
-    ]
+    text = _PROJECT.format(variable=MACROS, macros=assets.path("dbt", "macros"))
+    return [Change(described, None, text), *(_copy(project, file) for file in _shipped(tables))]
+
+
+def _shipped(tables: Iterable[Table]) -> list[Path]:
+    """bictl's own files of the tables that have a shipped model."""
+    models = assets.path("dbt", "models")
+    found = [file for table in tables for file in models.rglob(f"{table.staging}.sql")]
+    folders = [file for model in found for file in sorted(model.parent.iterdir())]
+    return [*folders, models / "sources.yml"] if found else []
+
+
+def _copy(project: Path, file: Path) -> Change:
+    inside = file.relative_to(assets.path("dbt"))
+    return Change(project / inside, None, file.read_text(encoding="utf-8"))
 
 
 def _check_macros(project: Path, described: str) -> None:
-    is_ours = re.search(r"""(?m)^name:\s*["']?bictl["']?\s*$""", described)
-    if not (is_ours or PACKAGES in described or (project / "dbt_packages" / "bictl").exists()):
+    is_named = re.search(r"""(?m)^name:\s*["']?bictl["']?\s*$""", described)
+    has_macros = MACROS in described or any(project.glob("macros/**/cdc_table.sql"))
+    if not (is_named and has_macros) and not (project / "dbt_packages" / "bictl").exists():
         raise ConfigError(
             f"{project} does not know bictl's macros",
-            hint=f"in its dbt_project.yml: packages-install-path: \"{{{{ env_var('{PACKAGES}',"
-            " 'dbt_packages') }}\"; or another directory as [dbt] project_dir",
+            hint=f"take bictl's dbt project as a package of it (packages.yml: local:"
+            f" {assets.path('dbt')}, then dbt deps), or name another directory as [dbt]"
+            " project_dir",
         )
-
-
-def without_shipped(project: Path, name: str) -> Change | None:
-    """The project without bictl's own model of that table, which it has through the package; None
-    where it has none, or switches it off already."""
-    shipped = assets.path("dbt", "models", "staging", name)
-    described = project / "dbt_project.yml"
-    text = described.read_text(encoding="utf-8") if described.is_file() else _PROJECT
-    off = f"      {name}:\n        +enabled: false\n"
-    if not shipped.is_dir() or PACKAGES not in text or off in text:
-        return None
-    place = "  bictl:\n    staging:\n"
-    if place in text:
-        return Change(described, text, text.replace(place, f"{place}{off}", 1))
-    if text.count("\nmodels:\n") != 1:
-        raise ConfigError(
-            f"{described} has bictl's own model of {name} too",
-            hint=f"switch it off there: models: bictl: staging: {name}: +enabled: false",
-        )
-    after = text.replace("\nmodels:\n", f"\nmodels:\n{place}{off}", 1)
-    return Change(described, text if described.is_file() else None, after)
 
 
 def knows_source(project: Path, bronze: str) -> bool:

@@ -14,7 +14,7 @@ from bictl.settings import Settings, Table
 from bictl.tables import place
 from bictl.tables.names import column_names
 from bictl.tables.place import Change
-from bictl.tables.render import source_yml, yaml_name
+from bictl.tables.render import yaml_name
 from bictl.tables.settle import columns_of
 from bictl.verify.evolution import Difference, difference
 
@@ -151,18 +151,20 @@ def _follow(
             f"the types of new columns of {table.name} are not known: {', '.join(untyped)}",
             hint="bictl tables sync with --from-schema-topic or --columns FILE",
         )
-    target, around = _own(settings, table, file)
+    target, around = _own(settings, file)
     text = model.changed(
         retyped={column.name: column.type for column in found.retyped},
         dropped=found.dropped,
         added=[Shown(column.name, column.type, names[column.name]) for column in found.added],
     )
-    yaml, more = _yaml(table, file, target, found, names)
+    yaml, more = _yaml(file, target, found, names)
+    written = [place.change(target, text), *yaml]
+    copied = [one for one in around if one.path not in {change.path for change in written}]
     return Followed(
         name=table.name,
         difference=found,
         names=names,
-        changes=(place.change(target, text), *yaml, *around),
+        changes=(*written, *copied),
         notes=(*notes, *more, *_renames(model, found)),
     )
 
@@ -173,22 +175,25 @@ def _names(table: Table, model: Model, columns: Sequence[Column]) -> dict[str, s
     return column_names(columns, table=table.name, key=model.key, known=known)
 
 
-def _own(settings: Settings, table: Table, file: Path) -> tuple[Path, list[Change]]:
+def _own(settings: Settings, file: Path) -> tuple[Path, list[Change]]:
     """Where the table's model is to be: in place, or, where it is one of bictl's own, which the
-    next upgrade brings again, in a project of the user's that switches that one off."""
+    next upgrade brings again, in a project of the user's beside the configuration."""
     project = place.project_dir(settings)
     if file.is_relative_to(project):
         return file, []
-    changes = place.project_changes(project)
-    if shadowing := place.without_shipped(project, table.name):
-        changes = [one for one in changes if one.path != shadowing.path] + [shadowing]
+    changes = place.project_changes(project, settings.tables.values())
     if not settings.dbt.project_dir:
         changes.append(place.project_config_change(settings, project))
-    return project / "models" / "staging" / table.name / file.name, changes
+    return project / file.relative_to(_root(file)), changes
+
+
+def _root(file: Path) -> Path:
+    """The project that a model belongs to."""
+    return next(one for one in file.parents if (one / "dbt_project.yml").is_file())
 
 
 def _yaml(
-    table: Table, file: Path, target: Path, found: Difference, names: dict[str, str]
+    file: Path, target: Path, found: Difference, names: dict[str, str]
 ) -> tuple[list[Change], list[str]]:
     """The model's yaml without the columns that went and with those that came."""
     path, source = target.with_name("schema.yml"), file.with_name("schema.yml")
@@ -202,9 +207,6 @@ def _yaml(
     if place_of is None:
         return [], [f"{path} has no entry for cdc_operation: add the new columns by hand"]
     text = f"{text[: place_of.start()]}{lines}{text[place_of.start() :]}"
-    if path != source and "\nsources:\n" not in text:
-        entry = source_yml(table.bronze, topic=table.topic)
-        text = text.replace("\nmodels:\n", f"\n{entry}\nmodels:\n", 1)
     return [place.change(path, text)], []
 
 

@@ -9,11 +9,12 @@ from bictl.clients.key_parts import identity
 from bictl.clients.relations import columns, quoted, require
 from bictl.keys import in_words, values_of
 from bictl.verify.report import NOTHING, Sample, of_keys
-from bictl.verify.staging import Keys, Shape, Values, pair_columns
+from bictl.verify.staging import Keys, Shape, Values, pair_columns, said_pairs
 from bictl.verify.vectors import Coverage, Index, Vectors
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
+    from bictl.model_file import Model
     from bictl.settings import Table
 
 STAGING_COLUMNS = ("cdc_operation", "ingested_at", "source_timestamp")
@@ -42,12 +43,18 @@ def read_staging_keys(database: "Database", table: "Table", staging: str) -> tup
     return keys, Shape(**{name: found[name] for name in parts})
 
 
-def read_staging_values(database: "Database", table: "Table", staging: str) -> Values:
-    """Cells that are NULL where the newest record has a value, or differ from it."""
-    found = database.rows(
-        database.named("verify/row_fields", bronze=table.bronze), {"topic": table.topic}
-    )
-    pairs = pair_columns([name for (name,) in found], columns(database, staging))
+def read_staging_values(
+    database: "Database", table: "Table", staging: str, *, model: "Model | None"
+) -> Values:
+    """Cells that are NULL where the newest record has a value, or differ from it; which field is
+    which column the model says, else their names."""
+    there = columns(database, staging)
+    if model is not None:
+        pairs = said_pairs(model, there)
+    else:
+        query = database.named("verify/row_fields", bronze=table.bronze)
+        found = database.rows(query, {"topic": table.topic})
+        pairs = pair_columns([name for (name,) in found], there)
     rows, *counts = _count_cells(database, table, staging, pairs)
     lost, different = {}, {}
     for (field, name, _), null, other in zip(pairs, counts[::2], counts[1::2], strict=True):

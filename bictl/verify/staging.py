@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from bictl.verify.report import Finding, Sample, State, Tally, of_keys, passed
 
 if TYPE_CHECKING:
+    from bictl.model_file import Model
     from bictl.settings import Table
 
 EXACT_TYPES = {"text", "character varying", "integer", "bigint", "smallint", "boolean"}
@@ -58,6 +59,15 @@ def pair_columns(fields: Sequence[str], columns: Mapping[str, str]) -> list[tupl
         if name is not None:
             pairs.append((source, name, columns[name] in EXACT_TYPES))
     return pairs
+
+
+def said_pairs(model: "Model", columns: Mapping[str, str]) -> list[tuple[str, str, bool]]:
+    """The same as the model's file says it, for the columns that the relation has."""
+    return [
+        (one.source, one.name, columns[one.name] in EXACT_TYPES)
+        for one in model.columns
+        if one.name in columns
+    ]
 
 
 def key_sets(keys: Keys, *, table: "Table") -> Finding:

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from bictl import wire
@@ -494,7 +495,8 @@ class World:
     @once
     def staging_values(self) -> Values:
         """Cells of staging against the newest records."""
-        return self._in_snapshot(read_rows.read_staging_values, self.table, self.question.staging)
+        read = partial(read_rows.read_staging_values, model=self.staging_model)
+        return self._in_snapshot(read, self.table, self.question.staging)
 
     @once
     def carried(self) -> Carried:

@@ -255,17 +255,30 @@ def test_a_file_that_cannot_be_added_to_is_left_and_the_lines_are_said(tmp_path,
     assert path.read_text() == text
 
 
+def test_a_project_is_made_with_the_shipped_models_of_its_tables(tmp_path):
+    tables = [Table(name="category", topic="c"), Table(name="own", topic="o")]
+    changes = place.project_changes(tmp_path, tables)
+    made = {str(one.path.relative_to(tmp_path)): one for one in changes}
+    assert list(made) == [
+        "dbt_project.yml", "models/staging/category/schema.yml",
+        "models/staging/category/stg_category.sql", "models/sources.yml",
+    ]  # fmt: skip
+    for one in made.values():
+        one.write()
+    assert place.project_changes(tmp_path, tables) == []
+    assert place.knows_source(tmp_path, "bronze.category_cdc")
+    assert not place.knows_source(tmp_path, "bronze.own_cdc")
+
+
 def test_a_project_that_does_not_know_the_macros_is_refused(tmp_path):
-    (tmp_path / "dbt_project.yml").write_text("name: shop\n")
-    with pytest.raises(ConfigError, match="does not know bictl's macros"):
-        place.project_changes(tmp_path)
-    (tmp_path / "dbt_project.yml").write_text("name: bictl\n")
-    assert place.project_changes(tmp_path) == []
-    other = tmp_path / "files"
-    other.mkdir()
-    (other / "x").touch()
+    for text in ("name: shop\n", "name: bictl\n"):
+        (tmp_path / "dbt_project.yml").write_text(text)
+        with pytest.raises(ConfigError, match="does not know bictl's macros"):
+            place.project_changes(tmp_path, [])
+    (tmp_path / "dbt_packages" / "bictl").mkdir(parents=True)
+    assert place.project_changes(tmp_path, []) == []
     with pytest.raises(ConfigError, match="is there and is no dbt project"):
-        place.project_changes(other)
+        place.project_changes(tmp_path / "dbt_packages", [])
 
 
 def test_a_change_keeps_the_files_rights_and_its_link(tmp_path):

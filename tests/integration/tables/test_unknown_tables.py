@@ -118,3 +118,9 @@ def test_unknown_tables_of_every_shape_come_out_exact(
         and normal(declared, found[(str(id),)][name]) != expected(declared, row[name])
     ]
     assert wrong == []
+
+    verified = json.loads(cli("verify", "--json").stdout)["reports"]
+    for report in verified:
+        states = {check["id"]: check["state"] for check in report["checks"]}
+        found = {id: states[id] for id in ("T2", "T3", "T4", "T5", "T6", "T7")}
+        assert set(found.values()) == {"ok"}, (report["table"], found, report["checks"])
