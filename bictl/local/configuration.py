@@ -7,6 +7,7 @@ from bictl.local.postgres import DATABASE, USER
 from bictl.local.seaweed import BUCKET, REGION
 from bictl.local.service import Place
 
+_TABLES = "\n[tables.product]\n"
 CONNECTOR = "postgres-product-connector"
 
 
@@ -33,6 +34,14 @@ topic = "cord.ConcordDb.dbo.Product"
 key = ["ID"]
 embed = ["name", "vendor_code", "description"]
 """
+
+
+def with_tables_of(old: str, new: str) -> str:
+    """The new text with what stands in the old one from its tables on: `bictl tables add` writes
+    there, and a restart of the stack is no reason to forget it."""
+    head, mark, tables = new.partition(_TABLES)
+    kept = old.partition(_TABLES)[2]
+    return f"{head}{mark}{kept or tables}"
 
 
 def _embedded(place: Place) -> str:

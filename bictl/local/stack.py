@@ -175,6 +175,9 @@ class Stack:
         if self._state.jvm:
             write_file(configuration.connectors_dir(self.directory), self.source_file)
         text = configuration.text(self._place, jvm=self._state.jvm)
+        if self.configuration.is_file():
+            old = self.configuration.read_text(encoding="utf-8")
+            text = configuration.with_tables_of(old, text)
         state.write_private(self.configuration, text)
         on_progress(Progress(stage="stack", done=total, total=total, unit="services"))
 
