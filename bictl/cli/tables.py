@@ -193,7 +193,7 @@ def sync(
 def list_(context: typer.Context) -> None:
     """List the configured tables, and what is there of each in Postgres and in the dbt project.
 
-    Exit code: 0, or 3 when Postgres does not answer.
+    Without Postgres it still says what is configured, and ends with exit code 4.
 
     Examples:
 
@@ -208,8 +208,7 @@ def list_(context: typer.Context) -> None:
             View(schema="bictl.tables.list/1", columns=LISTED, rows=result.rows, rows_key="tables")
         )
         if result.unreachable:
-            here.screen.warn(result.unreachable)
-    raise typer.Exit(result.exit_code)
+            raise result.unreachable
 
 
 def _modes(**given: str | None) -> dict[str, str]:

@@ -18,26 +18,22 @@ class Listed:
     """One row a table; `unreachable` says why Postgres could not be asked."""
 
     rows: Sequence[dict[str, Any]]
-    unreachable: str = ""
-
-    @property
-    def exit_code(self) -> int:
-        """3 where it is not known what Postgres holds."""
-        return 3 if self.unreachable else 0
+    unreachable: Unreachable | None = None
 
 
 def list_tables(database: "Database", settings: Settings) -> Listed:
     """The tables as configured, with the files and relations that are there."""
     dbt = Dbt(settings.dbt, settings.postgres, state_dir=settings.state_dir)
-    models, unreachable, rows = set(dbt.models()), "", list[dict[str, Any]]()
+    models, rows = set(dbt.models()), list[dict[str, Any]]()
+    unreachable: Unreachable | None = None
     for table in settings.tables.values():
         bronze = staging = "unknown"
         try:
-            if not unreachable:
+            if unreachable is None:
                 bronze = _word(database, table.bronze)
                 staging = _word(database, f"{dbt.view_schema}.{table.staging}")
         except Unreachable as error:
-            unreachable, bronze, staging = error.message, "unknown", "unknown"
+            unreachable, bronze, staging = error, "unknown", "unknown"
         rows.append({
             "table": table.name,
             "topic": table.topic,
