@@ -170,9 +170,12 @@ def _follow(
 
 
 def _names(table: Table, model: Model, columns: Sequence[Column]) -> dict[str, str]:
-    """Ours by the source's: those of the model stay, whoever gave them."""
+    """Ours by the source's: those of the model stay, whoever gave them; that of a column that went
+    is free again."""
     known = {column.source: column.name for column in model.columns}
-    return column_names(columns, table=table.name, key=model.key, known=known)
+    here = {column.name for column in columns}
+    kept = {source: name for source, name in known.items() if source in here}
+    return known | column_names(columns, table=table.name, key=model.key, known=kept)
 
 
 def _own(settings: Settings, file: Path) -> tuple[Path, list[Change]]:

@@ -90,7 +90,11 @@ def test_a_model_follows_its_source_and_nothing_stops(
     by_hand = model.read_text().replace("'mass')", "'weight')").replace("is now:", "is now!")
     model.write_text(by_hand.replace("('Price'", "('Cost'"))
     again = cli("tables", "sync", "--json")
-    assert [(row["change"], row["source"], row["column"]) for row in json.loads(again.stdout)["changes"]] == [("added", "Price", "price"), ("dropped", "Cost", "price")]  # fmt: skip  # noqa: E501
+    changes = json.loads(again.stdout)["changes"]
+    assert [(one["change"], one["source"], one["column"]) for one in changes] == [
+        ("added", "Price", "price"),
+        ("dropped", "Cost", "price"),
+    ]
     assert "('Mass', 'decimal(18,4)', 'weight')" in model.read_text()
     assert (
         cli("tables", "sync").stderr.strip()
