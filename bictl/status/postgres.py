@@ -73,11 +73,21 @@ def _bronze(
     table: "Table",
     loaded: Mapping[str, tuple[int, int]],
 ) -> Layer:
-    found = count(impatient, table.bronze)
+    found, note = count(impatient, table.bronze), _snapshot(impatient, table) if loaded else ""
     if found is not None:
-        return Layer(name="bronze", rows=found)
+        return Layer(name="bronze", rows=found, note=note)
     known = sum(rows for _, rows in loaded.values())
-    return Layer(name="bronze", rows=known - _pruned(database, table), how="ledger")
+    return Layer(name="bronze", rows=known - _pruned(database, table), how="ledger", note=note)
+
+
+def _snapshot(impatient: "Database", table: "Table") -> str:
+    """Of a snapshot that has not ended, where it began; nothing where that is not told in time."""
+    try:
+        query = impatient.named("status/snapshot", bronze=table.bronze)
+        found = impatient.rows(query, {"topic": table.topic})
+    except (TimedOut, StageFailed):  # slow, or a table as other scripts made it
+        return ""
+    return "".join(f"a snapshot began at {part}:{at} and has no end" for part, at in found)
 
 
 def _quarantine(database: "Database", table: "Table") -> Layer:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from bictl.records import Range
+from bictl.status.postgres import read_rows
 from bictl.verify.report import State
 
 OLD = 1_715_680_000_000
@@ -213,11 +214,19 @@ def test_a_snapshot_without_its_end_is_named_until_the_end_is_there(empty_pipeli
     }
     assert report.exit_code == 1
     assert "Break: source → Kafka, the snapshot that began at 0:0" in report.headline
+    assert in_status(pipeline) == "a snapshot began at 0:0 and has no end"
     write(pipeline, [(*row(2, "last"), OLD, 0)])
     assert pipeline.check("C4").state is State.WARN
     pipeline.seal(2, 3)
     finish(pipeline)
     assert pipeline.check("C4").state is State.OK
+    assert in_status(pipeline) == ""
+
+
+def in_status(pipeline):
+    view = f"{pipeline.settings.dbt.view_schema}.{pipeline.table.staging}"
+    rows = read_rows(pipeline.database, pipeline.database, pipeline.table, staging=view)
+    return rows.layers[0].note
 
 
 def test_a_key_that_moved_between_partitions_is_its_newest_record(empty_pipeline, write):
