@@ -73,13 +73,14 @@ def demo(
     """
     with session(context) as here:
         running = stack.start(here, jvm=jvm)
+        is_live = running.jvm
         here.stop.on_first = lambda: here.screen.say(
             f"stopping: the batch at work is finished first; once more stops now; "
             f"{stack.STILL_RUNNING}"
         )
         _use(here, running)
-        here.screen.say(f"{'stack':<12}{_UP[jvm]} are up")
-        captured = _capture(here, running, products, changes) if jvm else None
+        here.screen.say(f"{'stack':<12}{_UP[is_live]} are up")
+        captured = _capture(here, running, products, changes) if is_live else None
         published = captured.published if captured else _publish(here, running, products, changes)
         code, steps = _run(here)
         worked = code in (0, 3)
@@ -88,7 +89,7 @@ def demo(
         report = _verify(here)
         _show(here, published, steps, results, report, {"latency": latency} if latency else {})
         code = code or report.exit_code
-        here.screen.say(_next(running) if code == 0 else _again(jvm))
+        here.screen.say(_next(running) if code == 0 else _again(is_live))
     raise typer.Exit(code)
 
 
@@ -250,11 +251,11 @@ def _document(
     )
 
 
-def _again(jvm: bool) -> str:
+def _again(is_live: bool) -> str:
     return f"""\
 next:
   bictl stack status        # what runs
-  bictl demo{_JVM[jvm]}# again: it starts what does not, and goes on where it stopped"""
+  bictl demo{_JVM[is_live]}# again: it starts what does not, and goes on where it stopped"""
 
 
 def _next(running: "Stack") -> str:

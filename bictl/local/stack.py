@@ -39,6 +39,8 @@ from bictl.records import (
 )
 from bictl.settings import Secret
 
+_PATIENCE = {False: 60.0, True: 180.0}  # seconds for one service, by whether it is a `jvm` stack
+
 
 @dataclass(frozen=True)
 class ServiceStatus:
@@ -65,31 +67,31 @@ class Stack:
         cls,
         state_dir: Path,
         *,
-        jvm: bool = False,
-        timeout: float = 60.0,
+        jvm: bool | None = None,
+        timeout: float = _PATIENCE[True],
         on_progress: OnProgress = no_progress,
         on_wait: OnWait = wait_silently,
         stop: Stop = never_stop,
     ) -> "Stack":
         """Start what does not run yet and wait until every service does its work, or until `stop`
-        says so: then what was started goes on. `jvm`: with a real Kafka, Connect and a source.
+        says so: then what was started goes on. `jvm`: with a real Kafka, Connect and a source; None
+        is what the directory holds, and in a new one without.
 
         Raises UsageError where the directory holds a stack of the other kind, MissingDependency
         without the extra `demo`, Java or Maven, StageFailed with a service's last words when it
         ends, TimedOut when it does not answer.
         """
-        stack = cls(state_dir, timeout=timeout)
+        stack = cls(state_dir)
         stack._make_directories()
-        if jvm:
-            stack._refuse_other_kind(state.load(stack.directory), jvm)
+        kind = _kind(state.load(stack.directory), jvm, stack.directory)
+        stack._timeout = min(timeout, _PATIENCE[kind])
+        if kind:
             java()
             jars.fetch(on_wait=on_wait, stop=stop)
             if stop():
                 return stack
         with stack._locked(stop=stop, on_wait=on_wait):
-            stack._refuse_other_kind(stack._state, jvm)
-            if stack._state.jvm != jvm:
-                stack._open(replace(stack._state, jvm=jvm))
+            stack._open(replace(stack._state, jvm=_kind(stack._state, jvm, stack.directory)))
             stack._start(on_progress, on_wait, stop)
         return stack
 
@@ -199,16 +201,6 @@ class Stack:
             log=self._launcher.log(service),
         )
 
-    def _refuse_other_kind(self, kept: state.State, jvm: bool) -> None:
-        if not kept.ports or kept.jvm == jvm:
-            return
-        has, flag = ("a real Kafka", " --jvm") if kept.jvm else ("the embedded broker", "")
-        raise UsageError(
-            f"the stack in {self.directory} was made with {has}; its data belongs to that broker",
-            hint=f"bictl stack up{flag} starts it; for the other one remove it "
-            "(bictl stack down --purge) or set BICTL_STATE_DIR to another directory",
-        )
-
     def _service(self, name: str) -> Service:
         for service in self.services:
             if service.name == name:
@@ -261,6 +253,21 @@ class Stack:
             f"cannot use {self.directory}: {error.strerror}",
             hint="set BICTL_STATE_DIR to a directory of yours",
         )
+
+
+def _kind(kept: state.State, wanted: bool | None, directory: Path) -> bool:
+    """Whether it is to be a `jvm` stack; UsageError where there is one of the other kind."""
+    if not kept.ports:
+        return bool(wanted)
+    if wanted not in (None, kept.jvm):
+        raise UsageError(
+            f"the stack in {directory} was made with "
+            f"{'a real Kafka' if kept.jvm else 'the embedded broker'}; "
+            "its data belongs to that broker",
+            hint="bictl stack up starts it as it is; for the other one remove it "
+            "(bictl stack down --purge) or set BICTL_STATE_DIR to another directory",
+        )
+    return kept.jvm
 
 
 def _services(place: Place, *, jvm: bool) -> tuple[Service, ...]:
