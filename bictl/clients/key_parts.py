@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from psycopg2.sql import Composable
 
+# Types of staging columns that show a key's bytes as they are; others are decoded.
+_PLAIN = ("text", "character varying", "integer", "bigint", "smallint", "boolean")
+
 
 def each(text: str, names: Sequence[str], *, between: str = ", ") -> "Composable":
     """`text` once for each name: {name} is the name quoted, {number} its place from 1."""
@@ -47,3 +50,32 @@ def of_row(key: Sequence[str], types: Sequence[str]) -> "Composable":
         )
         for function, name in zip(functions(types), key, strict=True)
     )
+
+
+# A key's column as staging shows it, of a row `b` of bronze with `described`; the parameters are
+# `key`, its columns' names, and `kinds`, the types that they have in staging.
+SHOWN = (
+    "bronze.cdc_key_shown(bronze.cdc_key(b.kafka_key, b.cdc_payload, (%(key)s::text[])[{number}]),"
+    " s.fields -> (%(key)s::text[])[{number}], (%(kinds)s::text[])[{number}])"
+)
+
+
+def is_decoded(kinds: Sequence[str]) -> bool:
+    """Whether one of these types of staging columns shows something else than the key's bytes."""
+    return any(kind.partition("(")[0] not in _PLAIN for kind in kinds)
+
+
+def described() -> "Composable":
+    """The join that says what a schema knows of the key of a row `b`."""
+    from bictl.clients.database import Database
+
+    return Database.quoted(
+        "left join bronze.cdc_schema s on s.id = coalesce(b.key_schema_id, b.schema_id)"
+    )
+
+
+def nothing() -> "Composable":
+    """In the place of such a join where there is nothing to know."""
+    from bictl.clients.database import Database
+
+    return Database.quoted("")

@@ -15,7 +15,12 @@ class Missing(StageFailed):
 
 def columns(database: "Database", relation: str) -> dict[str, str]:
     """Column names and types; nothing where the relation does not exist."""
-    return dict(database.rows(assets.sql("verify/columns"), {"table": quoted(relation)}))
+    return {name: kind for name, kind, _ in _columns(database, relation)}
+
+
+def sized_columns(database: "Database", relation: str) -> dict[str, str]:
+    """The same with the types' sizes, `numeric(18,4)`."""
+    return {name: sized for name, _, sized in _columns(database, relation)}
 
 
 def require(
@@ -33,3 +38,8 @@ def require(
 def quoted(relation: str) -> str:
     """`schema.table` as to_regclass reads it without folding its case."""
     return ".".join(f'"{part}"' for part in relation.split("."))
+
+
+def _columns(database: "Database", relation: str) -> list[tuple[str, str, str]]:
+    found = database.rows(assets.sql("verify/columns"), {"table": quoted(relation)})
+    return [(name, kind, sized) for name, kind, sized in found]

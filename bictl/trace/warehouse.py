@@ -8,8 +8,8 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bictl import assets
-from bictl.clients.key_parts import each, functions
-from bictl.clients.relations import columns, require
+from bictl.clients.key_parts import SHOWN, described, each, functions, is_decoded, nothing
+from bictl.clients.relations import columns, require, sized_columns
 from bictl.errors import BictlError
 from bictl.keys import in_words
 from bictl.trace.event import Began, Event, Position, event_of
@@ -18,12 +18,12 @@ from bictl.trace.payload import moment
 from bictl.trace.report import Place
 
 if TYPE_CHECKING:
-    from bictl.clients.database import Database
+    from bictl.clients.database import Database, Part
     from bictl.settings import Table
 
 _T = TypeVar("_T")
 _VECTOR_COLUMNS = ("content_hash", "model", "embedded_at")
-_COLUMN = "{name}(b.kafka_key, b.cdc_payload, (%(columns)s::text[])[{number}])"
+_COLUMN = "{name}(b.kafka_key, b.cdc_payload, (%(key)s::text[])[{number}])"
 _VALUE = "%(value_{number})s"
 _QUARANTINED = 1000  # records of the quarantine that are looked through for a key
 
@@ -113,15 +113,16 @@ class Warehouse:
 
     def standing(self, key: Key, *, most: int) -> Standing:
         """What stands of one key; at most so many events a partition."""
-        events, total = ((), 0) if self.is_new else self._events(key, most)
-        staged = self._tried(lambda: self._staged(key))
+        ids, total = ([], 0) if self.is_new else self._found(key, most)
+        shown = self._shown(key, ids)
+        staged = self._tried(lambda: self._staged(shown))
         return Standing(
-            events=events,
+            events=self._events(ids),
             quarantined=() if self.is_new else self._quarantined(key),
             total=total,
             snapshots=() if self.is_new else self._snapshots(),
             staged=staged,
-            vector=self._vector_of(key, staged),
+            vector=self._vector_of(shown, staged),
         )
 
     def _vector_of(
@@ -158,13 +159,13 @@ class Warehouse:
         if typed is not None:
             parts = _near_parts(types)
             query = self.database.named("trace/near_keys", bronze=bronze, **parts)
-            found.update(self.database.rows(query, _values(key, typed)))
+            found.update(self.database.rows(query, self._values(key, typed)))
         if typed is None or "text" in types:
             texts = functions(["text"] * len(types))
             there = each(f"{_COLUMN} is not null", texts, between=" and ")
             named = each(f"{_COLUMN} as key_{{number}}", texts)
             query = self.database.named("trace/some_keys", bronze=bronze, there=there, named=named)
-            found.update(self.database.rows(query, _values(key)))
+            found.update(self.database.rows(query, self._values(key)))
         nearest = sorted(found, key=lambda one: (key.distance(one), one))
         return [in_words(key.columns, one) for one in nearest[:most]]
 
@@ -183,8 +184,34 @@ class Warehouse:
             },
         )
 
-    def _events(self, key: Key, most: int) -> tuple[tuple[Event, ...], int]:
-        """By the key's index; by its texts where the index holds none of its type."""
+    @cached_property
+    def _kinds(self) -> list[str]:
+        """The types of the key's columns in staging."""
+        there = sized_columns(self.database, self._staging)
+        return [there.get(name, "text") for name in self._table.id]
+
+    def _events(self, ids: list[int]) -> tuple[Event, ...]:
+        if not ids:
+            return ()
+        query = self.database.named("trace/events", bronze=self._table.bronze)
+        return tuple(map(_event, self.database.dicts(query, {"ids": ids})))
+
+    def _shown(self, key: Key, ids: list[int]) -> Key:
+        """The key as staging shows it, where that is not the bytes of Kafka's key."""
+        if not ids or not is_decoded(self._kinds):
+            return key
+        query = self.database.quoted(
+            "select {shown} from {bronze} b {described} where b.id = %(id)s",
+            shown=each(SHOWN, key.columns),
+            bronze=self._table.bronze,
+            described=described(),
+        )
+        (values,) = self.database.rows(query, {**self._values(key), "id": ids[0]})
+        return Key(key.columns, values)
+
+    def _found(self, key: Key, most: int) -> tuple[list[int], int]:
+        """Its rows, and how many: by the key's index; by texts where the index holds none of that
+        type; by what staging shows of it where that is something else."""
         ids: list[int] = []
         total = 0
         types = self._table.key_types
@@ -193,20 +220,33 @@ class Warehouse:
             ids, total = self._ids(key, types, typed, most)
         if not ids and (typed is None or not self._holds(key, types)):
             ids, total = self._ids(key, ["text"] * len(types), key.values, most)
-        rows = self.database.dicts(
-            self.database.named("trace/events", bronze=self._table.bronze), {"ids": ids}
-        )
-        return tuple(map(_event, rows)), total
+        if not ids and is_decoded(self._kinds):
+            same = each(f"{SHOWN} = {_VALUE}", key.columns, between=" and ")
+            ids, total = self._rows(key, key.values, most, same=same, described=described())
+        return ids, total
 
     def _ids(
         self, key: Key, types: Sequence[str], values: Sequence[int | str], most: int
     ) -> tuple[list[int], int]:
         same = each(f"{_COLUMN} = {_VALUE}", functions(types), between=" and ")
+        return self._rows(key, values, most, same=same, described=nothing())
+
+    def _rows(
+        self, key: Key, values: Sequence[int | str], most: int, **parts: "Part"
+    ) -> tuple[list[int], int]:
         rows = self.database.rows(
-            self.database.named("trace/key_rows", bronze=self._table.bronze, same=same),
-            {"topic": self._table.topic, "most": most, **_values(key, values)},
+            self.database.named("trace/key_rows", bronze=self._table.bronze, **parts),
+            {"topic": self._table.topic, "most": most, **self._values(key, values)},
         )
         return [found for found, _ in rows], rows[0][1] if rows else 0
+
+    def _values(self, key: Key, values: Sequence[int | str] = ()) -> dict[str, Any]:
+        """The parameters that _COLUMN, _VALUE and SHOWN name."""
+        return {
+            "key": list(key.columns),
+            "kinds": self._kinds,
+            **{f"value_{number}": value for number, value in enumerate(values, 1)},
+        }
 
     def _holds(self, key: Key, types: Sequence[str]) -> bool:
         """Whether the key's index holds anything: then a key that it lacks is not there."""
@@ -215,7 +255,7 @@ class Warehouse:
             bronze=self._table.bronze,
             there=each(f"{_COLUMN} is not null", functions(types), between=" and "),
         )
-        return self.database.value(query, _values(key)) is not None
+        return self.database.value(query, self._values(key)) is not None
 
     def _quarantined(self, key: Key) -> tuple[Event, ...]:
         rows = self.database.dicts(
@@ -274,14 +314,6 @@ class Warehouse:
                 return read()
         except BictlError as error:
             return None if self.database.refusal(error) is not None else error
-
-
-def _values(key: Key, values: Sequence[int | str] = ()) -> dict[str, Any]:
-    """The parameters that _COLUMN and _VALUE name."""
-    return {
-        "columns": list(key.columns),
-        **{f"value_{number}": value for number, value in enumerate(values, 1)},
-    }
 
 
 def _near_parts(types: Sequence[str]) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from bictl.clients.key_parts import identity
 from bictl.clients.relations import columns, quoted, require
 from bictl.keys import in_words, values_of
 from bictl.verify.report import NOTHING, Sample, of_keys
+from bictl.verify.shown_keys import ShownKeys
 from bictl.verify.staging import Keys, Shape, Values, pair_columns, said_pairs
 from bictl.verify.vectors import Coverage, Index, Vectors
 
@@ -25,10 +26,14 @@ def read_staging_keys(database: "Database", table: "Table", staging: str) -> tup
     """verify's own fold, joined both ways with the staging relation; and that one's shape."""
     columns_needed = (*table.id, *STAGING_COLUMNS)
     require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
+    shown = ShownKeys(database, table, staging)
     query = fold(database, table) + database.named(
-        "verify/staging_keys", staging=staging, id=identity("{name}::text", table.id)
+        "verify/staging_keys",
+        staging=staging,
+        id=identity("{name}::text", table.id),
+        **shown.of_newest,
     )
-    (found,) = database.dicts(query, fold_parameters(table))
+    (found,) = database.dicts(query, {**fold_parameters(table), **shown.parameters})
     keys = Keys(
         folded=found["folded"],
         keyless=found["keyless"],
@@ -69,12 +74,13 @@ def _count_cells(
     database: "Database", table: "Table", staging: str, pairs: list[tuple[str, str, bool]]
 ) -> list[int]:
     """The number of rows, then for each pair how many cells are lost and how many differ."""
-    query = _cells(database, table, staging) + database.quoted("select count(*)")
+    query, given = _cells(database, table, staging)
+    query += database.quoted("select count(*)")
     for number, (_, name, _) in enumerate(pairs, 1):
         query += database.named("verify/cells_count", column=name, number=number)
     query += database.quoted("\nfrom pair")
     parameters = {
-        **fold_parameters(table),
+        **given,
         "fields": [field for field, _, _ in pairs],
         "exact": [exact for _, _, exact in pairs],
     }
@@ -92,19 +98,23 @@ def _cell_keys(
     lost: bool,
 ) -> Sample:
     """Some of the keys whose cell is lost, or differs."""
-    query = _cells(database, table, staging) + database.named("verify/cells_keys", column=name)
-    parameters = {**fold_parameters(table), "field": field, "lost": lost}
+    query, given = _cells(database, table, staging)
+    query += database.named("verify/cells_keys", column=name)
+    parameters = {**given, "field": field, "lost": lost}
     return of_keys(_in_words(table, [key for (key,) in database.rows(query, parameters)]), size)
 
 
-def _cells(database: "Database", table: "Table", staging: str) -> Any:
-    """The fold, and each newest row beside what staging shows."""
-    return fold(database, table) + database.named(
+def _cells(database: "Database", table: "Table", staging: str) -> tuple[Any, dict[str, Any]]:
+    """The fold, and each newest row beside what staging shows; with its parameters."""
+    shown = ShownKeys(database, table, staging)
+    pair = database.named(
         "verify/cells_pair",
         bronze=table.bronze,
         staging=staging,
         id=identity("staged.{name}::text", table.id),
+        **shown.of_row,
     )
+    return fold(database, table) + pair, {**fold_parameters(table), **shown.parameters}
 
 
 def fold(database: "Database", table: "Table") -> Any:
@@ -133,16 +143,18 @@ def read_coverage(
     require(
         database, staging, (*table.id, *table.embed), hint=f"bictl transform --table {table.name}"
     )
+    shown = ShownKeys(database, table, staging)
     query = database.named(
         "verify/vector_keys",
         bronze=table.bronze,
         staging=staging,
-        key=identity("held ->> (%(key)s::text[])[{number}]", table.key),
         id=identity("{name}::text", table.id),
         texts=table.embed,
         embeddings=table.embeddings,
+        **shown.of_event,
     )
-    parameters = {**fold_parameters(table), "rule": rule, "now": now, "max_lag": max_lag}
+    given = {"topic": table.topic, **shown.parameters}
+    parameters = {**given, "rule": rule, "now": now, "max_lag": max_lag}
     (found,) = database.dicts(query, parameters)
     counts = ("expected", "stored", "current", "arriving", "leaving")
     return Coverage(

@@ -9,6 +9,7 @@ from (
             partition by b.generation, b.kafka_partition order by b.kafka_offset desc
         ) as place
     from {bronze} b
+    {described}
     where {same}
         and b.kafka_topic = %(topic)s
 ) as found

@@ -51,7 +51,7 @@ told as (
 -- Each key's newest row as the source wrote it, beside the row that staging shows.
 pair as (
     select
-        newest.key as bictl_key,
+        ({shown}) as bictl_key,
         case
             when told.key is null then opened.row_data
             else opened.row_data || (
@@ -74,6 +74,7 @@ pair as (
         offset 0
     ) as opened
     left join told on told.key = newest.key
-    join {staging} as staged on {id} = newest.key
+    {described}
+    join {staging} as staged on {id} = ({shown})
     where not newest.gone and not newest.closed
 )

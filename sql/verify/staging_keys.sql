@@ -1,6 +1,9 @@
 ,
 live as (
-    select * from newest where not gone and not closed
+    select ({shown}) collate "C" as key, newest.op, newest.ingested_at, newest.source_ms
+    from newest
+    {described}
+    where not newest.gone and not newest.closed
 ),
 staged as materialized (
     select

@@ -3,15 +3,20 @@
 with young as materialized (
     select distinct {key} as key
     from (
-        select coalesce(
-            coalesce(kafka_key -> 'payload', kafka_key),
-            nullif(event -> 'after', 'null'),
-            nullif(event -> 'before', 'null'),
-            event
-        ) as held
+        select
+            recent.*,
+            coalesce(
+                coalesce(kafka_key -> 'payload', kafka_key),
+                nullif(event -> 'after', 'null'),
+                nullif(event -> 'before', 'null'),
+                event
+            ) as held
         from (
             select
                 kafka_key,
+                cdc_payload,
+                key_schema_id,
+                schema_id,
                 case when jsonb_typeof(cdc_payload -> 'payload') = 'object'
                     then cdc_payload -> 'payload' else cdc_payload end as event
             from {bronze}
@@ -19,7 +24,8 @@ with young as materialized (
                 and kafka_timestamp between %(now)s::timestamptz - %(max_lag)s * interval '1 second'
                 and %(now)s::timestamptz + %(max_lag)s * interval '1 second'
         ) as recent
-    ) as opened
+    ) as b
+    {described}
 ),
 -- The text that is embedded: the columns trimmed, those without a word left out, joined by '. '.
 wanted as (

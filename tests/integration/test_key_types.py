@@ -3,7 +3,6 @@
 import json
 import shutil
 from contextlib import closing
-from itertools import pairwise
 
 import pytest
 
@@ -42,6 +41,12 @@ key = ["Guid"]
 key_types = ["text"]
 id = "guid"
 embed = ["name"]
+[tables.rate]
+topic = "{topic}.rate"
+key = ["Level", "Day", "At"]
+key_types = ["text", "text", "text"]
+id = ["level", "day", "at"]
+embed = ["name"]
 """
 MODELS = {
     "stock": (
@@ -50,8 +55,17 @@ MODELS = {
     ),
     "event": (["ID"], [("ID", "bigint", "event_id")]),
     "maker": (["Guid"], [("Guid", "uniqueidentifier", "guid")]),
+    "rate": (
+        ["Level", "Day", "At"],
+        [
+            ("Level", "decimal(18,2)", "level"),
+            ("Day", "date", "day"),
+            ("At", "datetime2(7)", "at"),
+        ],
+    ),
 }
 QUOTES = 'it\'s, "=" 100% {id} \\ \n%s'
+VIEW = "staging_staging.stg_stock"
 LIVE = {  # what is left in the end; to SQL Server's usual collations the first three are one key
     ("A", 1): "pump two",
     ("A ", 1): "pump again",
@@ -116,14 +130,17 @@ def stock():
 
 
 def others():
-    """event and maker: numbers that only differ where a float ends, and GUIDs."""
-    events, makers = Source(["ID"]), Source(["Guid"])
+    """event, maker, rate: numbers that only differ where a float ends, GUIDs, and values that a
+    key's bytes encode."""
+    events, makers, rates = Source(["ID"]), Source(["Guid"]), Source(["Level", "Day", "At"])
     for number in (LARGE - 1, LARGE, LARGE + 1, -LARGE):
         events.change("c", (number,), f"event {number}")
     events.change("d", (LARGE + 1,))
     makers.change("c", (GUID,), "maker")
     makers.change("c", (GUID.lower(),), "another maker")
-    return events.records, makers.records
+    for level, day in (("BOI=", 19723), ("+x4=", 19723), ("BOI=", -1)):  # 12.50, -12.50
+        rates.change("c", (level, day, 1_715_682_225_123_456_700), f"rate {day}")
+    return {"event": events.records, "maker": makers.records, "rate": rates.records}
 
 
 @pytest.fixture
@@ -145,8 +162,7 @@ def work(settings, produce, tmp_path):
         file.write(CONFIG.format(project=project, topic=topic))
     environment = {"BICTL_STATE_DIR": str(settings.state_dir)}
     found = configured.load(config=str(settings.path), environment=environment)
-    events, makers = others()
-    for name, records in (("stock", stock()), ("event", events), ("maker", makers)):
+    for name, records in {"stock": stock(), **others()}.items():
         produce(f"{topic}.{name}", records, partitions=2)
     with closing(Clients(found)) as clients:
         yield pipeline.Work(clients=clients, settings=found, run=RUN)
@@ -189,40 +205,30 @@ def find(work, name, query, **options):
     ).hits
 
 
-def index_conditions(database, query):
-    """The conditions that the plan looks up in indexes, by index."""
-    with database.transaction():
-        database.execute("set local enable_seqscan = off")
-        lines = [line for (line,) in database.rows(f"explain {query}")]
-    pairs = pairwise(lines)
-    return {line.split(" using ")[-1].split()[0]: below for line, below in pairs if "Scan" in line}
-
-
-def test_every_kind_of_key_goes_through_every_layer(work, cli):
-    database = work.clients.database
-    reports = through(work, MODELS)
-
-    assert [(report.table, report.complete) for report in reports] == [
-        (name, True) for name in MODELS
-    ], [report.headline for report in reports]
-    view = "staging_staging.stg_stock"
-    assert {
-        row[:2]: row[2] for row in database.rows(f"select code, line, name from {view}")
-    } == LIVE
-    assert set(database.rows("select event_id from staging_staging.stg_event")) == {
-        (LARGE - 1,),
-        (LARGE,),
-        (-LARGE,),
-    }
-    found = index_conditions(database, f"select * from {view} where code = 'A ' and line = 1")
-    assert "'Stock Code'" in found["stock_cdc_key"]
-    assert "'Line'" in found["stock_cdc_key"]
-    found = index_conditions(
-        database, f"select * from staging_staging.stg_event where event_id = {LARGE}"
+def crowd(database, table, key):
+    """Fills a bronze table, so that a look into its key's index pays; `key` is of a number n."""
+    database.execute(
+        f"""insert into bronze.{table}_cdc (kafka_topic, generation, kafka_partition, kafka_offset,
+            kafka_timestamp, kafka_key, cdc_payload, batch_file)
+        select 'more', 'g', 0, n, now(), {key}, '{{}}', 'b' from generate_series(1, 3000) as n"""
     )
-    assert "'ID'" in found["event_cdc_key"]
+    database.autocommit(f"analyze bronze.{table}_cdc")
 
-    # trace, by the words that verify says
+
+def looked_up(database, query, table):
+    """How a query finds the rows of a bronze table: its scans' conditions, by index."""
+    [[plan]] = database.rows(f"explain (format json) {query}")
+    found, nodes = [], [plan[0]["Plan"]]
+    while nodes:
+        node = nodes.pop()
+        nodes += node.get("Plans", ())
+        if node.get("Relation Name") == f"{table}_cdc" and "Index Cond" in node:
+            found.append((node["Index Name"], node["Index Cond"]))
+    return found
+
+
+def finds_every_key(work):
+    """trace, by the words that verify says."""
     for (code, line), name in LIVE.items():
         seen = look(work, "stock", f"Stock Code={code}", f"Line={line}")
         assert (seen.exit_code, seen.layer("staging").state) == (0, State.FOUND), (code, seen)
@@ -232,11 +238,18 @@ def test_every_kind_of_key_goes_through_every_layer(work, cli):
     assert look(work, "stock", "Stock Code=a", "Line=1").layer("staging").state == "deleted"
     assert look(work, "event", str(LARGE)).event_count == 1
     assert look(work, "maker", GUID).place != look(work, "maker", GUID.lower()).place
+    for level in ("12.50", "BOI="):  # as staging shows it, and as it stands in Kafka
+        day = {"12.50": "1969-12-31", "BOI=": "-1"}[level]
+        at = {"12.50": "2024-05-14 10:23:45.123456", "BOI=": "1715682225123456700"}[level]
+        seen = look(work, "rate", f"Level={level}", f"Day={day}", f"At={at}")
+        assert (seen.exit_code, seen.layer("staging").state, seen.event_count) == (0, "found", 1)
+        assert seen.layer("vectors").state is State.FOUND
     with pytest.raises(NotFound) as unseen:
         look(work, "stock", "Stock Code=A", "Line=3")
     assert unseen.value.hint.startswith("existing: Stock Code=A, Line=2, Stock Code=A, Line=1, ")
 
-    # search
+
+def searches_every_key(work, cli):
     hits = find(work, "stock", "valve moved", limit=2)
     assert hits[0].id == ("A", 2)
     assert {hit.id for hit in find(work, "stock", "насос", mode="keyword")} == {("насос", -5)}
@@ -251,7 +264,8 @@ def test_every_kind_of_key_goes_through_every_layer(work, cli):
     [hit] = json.loads(shown.stdout)["hits"]
     assert (hit["code"], hit["line"], hit["name"]) == (QUOTES, 2, "quoted")
 
-    # prune, and its proof
+
+def prunes_and_proves(work):
     table = work.settings.table("stock")
     assert pipeline.prune(work, table, wish=Wish(below={0: 10_000, 1: 10_000})).removed > 2
     report = pipeline.verify(work, table)
@@ -260,8 +274,20 @@ def test_every_kind_of_key_goes_through_every_layer(work, cli):
     assert "pruned" in proof.message
 
 
-def test_damage_is_named_by_the_whole_key(work):
-    through(work, ["stock"])
+def looks_into_the_index(database):
+    """What the views ask is what the index holds."""
+    crowd(database, "stock", "jsonb_build_object('Stock Code', 'X', 'Line', n)")
+    query = f"select * from {VIEW} where code = 'A ' and line = 1"
+    conditions = [cond for index, cond in looked_up(database, query, "stock") if "_key" in index]
+    assert any("Stock Code" in one and "Line" in one for one in conditions), conditions
+    crowd(database, "event", "jsonb_build_object('ID', n)")
+    query = f"select * from staging_staging.stg_event where event_id = {LARGE}"
+    assert "event_cdc_key" in dict(looked_up(database, query, "event"))
+    database.execute("delete from bronze.stock_cdc where kafka_topic = 'more'")
+
+
+def names_what_is_damaged(work):
+    """verify, by the whole key."""
     database = work.clients.database
     database.script(
         """
@@ -298,3 +324,26 @@ def test_damage_is_named_by_the_whole_key(work):
     )
     [check] = [c for c in pipeline.verify(work, table, select=["T4"]).checks if c.id == "T4"]
     assert "1 rows without code, line, 1 more than once" in check.message
+
+
+def test_every_kind_of_key_goes_through_every_layer(work, cli):
+    database = work.clients.database
+    reports = through(work, MODELS)
+
+    assert [(report.table, report.complete) for report in reports] == [
+        (name, True) for name in MODELS
+    ], [report.headline for report in reports]
+    assert {
+        row[:2]: row[2] for row in database.rows(f"select code, line, name from {VIEW}")
+    } == LIVE
+    assert set(database.rows("select event_id from staging_staging.stg_event")) == {
+        (LARGE - 1,),
+        (LARGE,),
+        (-LARGE,),
+    }
+
+    finds_every_key(work)
+    searches_every_key(work, cli)
+    prunes_and_proves(work)
+    looks_into_the_index(database)
+    names_what_is_damaged(work)

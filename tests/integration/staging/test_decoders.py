@@ -176,3 +176,60 @@ def test_nasty_keys_are_left_out_and_break_nothing(staging, events):
     )
 
     assert set(staging.names()) == {-(2**31)}
+
+
+DECIMAL = {"name": "org.apache.kafka.connect.data.Decimal"}
+SHOWN = [  # a key's value, what its schema says of it, the column's type, what the column shows
+    ("BOI=", DECIMAL | {"scale": 1}, "numeric(18,2)", "125.00"),
+    ("BOI=", None, "numeric(18,2)", "12.50"),
+    ("BOI=", None, "numeric", "1250"),
+    ("12.50", None, "numeric(18,2)", "12.50"),
+    ("1234", {"type": "string"}, "numeric(18,0)", "1234"),
+    (12.5, None, "numeric(18,4)", "12.5000"),
+    (19723, {"name": "io.debezium.time.Date", "type": "int32"}, "date", "2024-01-01"),
+    (-1, None, "date", "1969-12-31"),
+    (1704067200123, {"name": "io.debezium.time.Timestamp"}, "ts", "2024-01-01 00:00:00.123"),
+    (1704067200123, None, "ts", "2024-01-01 00:00:00.123"),
+    (1704067200123456, None, "ts", "2024-01-01 00:00:00.123456"),
+    (1704067200123456789, None, "ts", "2024-01-01 00:00:00.123456"),
+    ("2024-01-01T02:00:00.1234567+02:00", None, "timestamptz", "2024-01-01 00:00:00.123456+00"),
+    (1704067200123, None, "timestamptz", "2024-01-01 00:00:00.123+00"),
+    (3600000, None, "time without time zone", "01:00:00"),
+    (3600000000000, {"name": "io.debezium.time.NanoTime"}, "time without time zone", "01:00:00"),
+    ("AQI=", None, "bytea", "\\x0102"),
+    ("6F9619FF-8B86", None, "uuid", "6f9619ff-8b86"),
+    (0.1, None, "double precision", "0.1"),
+    (1e20, None, "double precision", "1e+20"),
+    (True, None, "boolean", "true"),
+    (2**53 + 1, None, "bigint", "9007199254740993"),
+    ("A ", None, "text", "A "),
+    ("", None, "text", ""),
+    ("no number", None, "numeric(18,2)", "no number"),
+    (None, None, "text", None),
+]  # fmt: skip
+LONG = {"ts": "timestamp without time zone", "timestamptz": "timestamp with time zone"}
+
+
+def test_a_key_is_shown_as_its_column_in_staging_shows_it(database):
+    database.execute("set timezone = 'UTC'")
+    values, fields, types, shown = zip(*SHOWN, strict=True)
+    found = database.rows(
+        """select bronze.cdc_key_shown(value::jsonb, field::jsonb, type)
+        from unnest(%s::text[], %s::text[], %s::text[]) with ordinality
+            as given (value, field, type, n) order by n""",
+        [
+            [json.dumps(value) for value in values],
+            [None if field is None else json.dumps(field) for field in fields],
+            [LONG.get(kind, kind) for kind in types],
+        ],
+    )
+    assert [text for (text,) in found] == list(shown)
+
+
+def test_no_key_is_too_strange_to_be_shown(database):
+    kinds = {kind: LONG.get(kind, kind) for *_, kind, _ in SHOWN}.values()
+    query = """select count(*) from unnest(%s::text[]) as given (value), unnest(%s::text[]) as kind
+        where bronze.cdc_key_shown(value::jsonb, null, kind) is null"""
+    assert database.value(query, [[json.dumps(value) for value in NASTY], list(kinds)]) == len(
+        kinds
+    )
