@@ -111,7 +111,7 @@ def carry_out(worker: "ConnectWorker", wanted: Request, *, patience: Patience) -
         return _change(wanted, sight, summary)
     raise TimedOut(
         f"asked to {verb.name} {name}, but it was not seen in time: {_words(sight)}",
-        hint=f"the worker may still do it; what holds it up: {command('status', name)}",
+        hint=f"the worker may still do it, or somebody undid it: {command('status', name)}",
     )
 
 

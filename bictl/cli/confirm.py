@@ -43,9 +43,11 @@ def _answer(here: Session, question: str) -> str:
     """One line from the terminal; empty at its end, or when the run is asked to stop."""
     sys.stderr.write(f"{inert(question)} [y/N]: ")
     sys.stderr.flush()
-    while not here.stop():
+    answer = ""
+    while not (answer or here.stop()):
         if select.select([sys.stdin], [], [], 0.1)[0]:
-            return sys.stdin.readline()
-    sys.stderr.write("\n")
+            answer = sys.stdin.readline() or " "  # its end
+    if not answer.endswith("\n"):
+        sys.stderr.write("\n")
     here.stop.check()
-    return ""
+    return answer

@@ -121,6 +121,7 @@ status.storage.topic=connect-status
 status.storage.replication.factor=1
 status.storage.partitions=1
 offset.flush.interval.ms=2000
+scheduled.rebalance.max.delay.ms=0
 plugin.discovery=service_load
 plugin.path={kept() / "plugins"}
 config.providers=file

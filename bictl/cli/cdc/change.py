@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bictl.cli.cdc.worker import Name, connector_name, patience, worker
+from bictl.cli.cdc.worker import Name, check_stopped, connector_name, patience, worker
 from bictl.cli.confirm import Yes, confirm, need_person
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
@@ -125,3 +125,4 @@ def show(here: Session, change: "Change") -> None:
     """What it came to: one row, and the sentence."""
     rows: list[dict[str, Any]] = change.rows
     here.screen.done(View(schema="bictl.cdc-change/1", columns=COLUMNS, rows=rows), change.summary)
+    check_stopped(here, change.connector)

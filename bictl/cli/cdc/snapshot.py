@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bictl.cli.cdc.worker import connector_name, patience, worker
+from bictl.cli.cdc.worker import check_stopped, connector_name, patience, worker
 from bictl.cli.confirm import Yes, confirm, need_person
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
@@ -102,6 +102,7 @@ def _carry(
     here.screen.say(f"asked {signal.connector} by {signal.topic}; it listens every few seconds")
     place = arrival.await_first(signal, patience=patience(here))
     _show(here, signal, way, place)
+    check_stopped(here, signal.connector)
 
 
 def _show(here: Session, signal: "Signal", way: "Channel", place: object) -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bictl.cli.session import Session
-from bictl.errors import ConfigError, UsageError
+from bictl.errors import ConfigError, Interrupted, UsageError
 
 if TYPE_CHECKING:
     from bictl.cdc import Patience
@@ -48,3 +48,13 @@ def patience(here: Session) -> "Patience":
     # a little less than --timeout, so that what was seen is said
     seconds = 0.9 * here.options.timeout if here.options.timeout else WAIT
     return Patience(until=time.monotonic() + seconds, stop=here.stop)
+
+
+def check_stopped(here: Session, name: str) -> None:
+    """Interrupted when a signal ended the wait: what was asked for is not to be asked for twice."""
+    if here.stop.signal_number is not None:
+        from bictl.cdc import command
+
+        error = Interrupted(here.stop.signal_number)
+        error.hint = f"it was asked for and goes on: {command('status', name)}"
+        raise error
