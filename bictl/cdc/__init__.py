@@ -6,13 +6,14 @@ from bictl.cdc.change import Change, Request, Verb, carry_out, failure, prepare,
 from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.finding import Finding
 from bictl.cdc.health import Health, judge, root_cause
+from bictl.cdc.listening import check_topics, prepare_signal
 from bictl.cdc.neighbours import Neighbour, leads_to, topics_are_known
 from bictl.cdc.offsets import Reset, plan_reset, reset_offsets, show_offsets
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.position import Position, decode
 from bictl.cdc.report import ConnectorStatus, TaskStatus, exit_code, status
 from bictl.cdc.rules import check_values
-from bictl.cdc.signal import Channel, Signal, check_topics, prepare_signal
+from bictl.cdc.signal import Channel, Signal
 from bictl.cdc.validate import Around, Verdict, ask, check, look
 from bictl.cdc.verbs import DELETE, PAUSE, RESTART_ALL, RESTART_FAILED, RESUME, STOP
 from bictl.cdc.version import kafka_version, need_version

@@ -60,6 +60,8 @@ def test_a_connector_is_paused_resumed_stopped_reset_and_deleted(source, verb, c
     name = source.capture()
     until(lambda: source.end() == 3)
     assert health(cli) == (0, "ok", "")
+    [row] = json.loads(cli("cdc", "status", name, "--json").stdout)["rows"]
+    assert (row["snapshot"], row["newest"] is None, row["delay"]) == ("complete", False, None)
 
     assert verb("pause")["changed"] is True
     assert source.states() == ["PAUSED", "PAUSED"]
@@ -175,7 +177,8 @@ def test_snapshots_are_asked_for_by_kafka_and_by_the_signal_table(source, settin
     until(lambda: source.end() == 15)
     assert marks(source, 10) == ["incremental"] * 5
 
-    assert cli("cdc", "restart", "--all", "--yes").exit_code == 0  # see the README: a new slot
+    # Debezium 2.4.0 fails and stands still when the slot was made since its task began
+    assert cli("cdc", "restart", "--all", "--yes").exit_code == 0
     blocking = cli("cdc", "snapshot", "--blocking", "--yes")
     assert blocking.exit_code == 0, blocking.stderr
     until(lambda: source.end() == 20)
