@@ -4,6 +4,7 @@ import importlib
 import os
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import typer
 from typer.testing import CliRunner
@@ -19,11 +20,19 @@ Written by `make docs` from the commands' own `--help`; a test holds the two equ
 
 
 def names() -> Iterator[str]:
-    """Every command, those of a group by both words, in flow order."""
+    """Every command, those of a group by all of their words, in flow order."""
     for name, entry in COMMANDS.items():
-        command = typer.main.get_command(importlib.import_module(f"bictl.cli.{entry.module}").app)
-        children = getattr(command, "commands", None)
-        yield from [name] if children is None else [f"{name} {child}" for child in children]
+        module = importlib.import_module(f"bictl.cli.{entry.module}")
+        yield from _leaves(name, typer.main.get_command(module.app))
+
+
+def _leaves(name: str, command: Any) -> Iterator[str]:
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield name
+    else:
+        for child, item in children.items():
+            yield from _leaves(f"{name} {child}", item)
 
 
 def page() -> str:
