@@ -34,12 +34,8 @@ LISTED = (
     Column("staging"),
     Column("embed", wide=True),
 )
-MODES = {  # the connector's own words (decimal.handling.mode …), its default first
-    "decimal": ("precise", "string", "double"),
-    "time": ("adaptive", "adaptive_time_microseconds", "connect"),
-    "binary": ("bytes", "base64", "base64-url-safe", "hex"),  # asked for with schemas too
-}
-_MODE = "The connector's setting, where records bring no schema."
+
+_ASKED = " Else as the worker says."
 
 SchemaTopic = Annotated[
     str | None,
@@ -80,13 +76,25 @@ def add(
     columns: ColumnsFile = None,
     decimal_mode: Annotated[
         str | None,
-        typer.Option("--decimal-mode", metavar="|".join(MODES["decimal"]), help=_MODE),
+        typer.Option(
+            "--decimal-mode",
+            metavar="MODE",
+            help=f"decimal.handling.mode: precise, string, double.{_ASKED}",
+        ),
     ] = None,
     time_mode: Annotated[
-        str | None, typer.Option("--time-mode", metavar="|".join(MODES["time"]), help=_MODE)
+        str | None,
+        typer.Option(
+            "--time-mode", metavar="MODE", help=f"time.precision.mode: adaptive, connect ….{_ASKED}"
+        ),
     ] = None,
     binary_mode: Annotated[
-        str | None, typer.Option("--binary-mode", metavar="|".join(MODES["binary"]), help=_MODE)
+        str | None,
+        typer.Option(
+            "--binary-mode",
+            metavar="MODE",
+            help=f"binary.handling.mode: bytes, base64, hex ….{_ASKED}",
+        ),
     ] = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace model files that say something else.")
@@ -123,7 +131,7 @@ def add(
             embed=[part.strip() for text in embed or () for part in text.split(",")],
             schema_topic=from_schema_topic,
             columns_file=columns,
-            modes=_modes(decimal=decimal_mode, time=time_mode, binary=binary_mode),
+            modes=_modes(here, topic, decimal=decimal_mode, time=time_mode, binary=binary_mode),
             force=force,
             dry_run=dry_run,
         )
@@ -211,15 +219,21 @@ def list_(context: typer.Context) -> None:
             raise result.unreachable
 
 
-def _modes(**given: str | None) -> dict[str, str]:
-    """The modes that differ from the connector's defaults."""
+def _modes(here: Session, topic: str, **given: str | None) -> dict[str, str]:
+    """How the connector writes values where that differs from its defaults: as said, else as the
+    worker tells it."""
+    from bictl.cdc.modes import MODES, unusual_modes
+
     for part, mode in given.items():
         if mode is not None and mode not in MODES[part]:
             raise UsageError(
                 f"--{part}-mode {mode!r} is not one of {', '.join(MODES[part])}",
                 hint=f"did you mean {nearest(mode, MODES[part])[0]!r}?",
             )
-    return {part: mode for part, mode in given.items() if mode and mode != MODES[part][0]}
+    asked = here.settings.connect.url and not all(given.values())
+    told = unusual_modes(here.clients.connect(), topic=topic) if asked else {}
+    said = {part: mode for part, mode in given.items() if mode}
+    return {part: mode for part, mode in (told | said).items() if mode != MODES[part][0]}
 
 
 def _show(here: Session, view: View, changes: "Sequence[Change]", sentence: str) -> None:
