@@ -85,8 +85,8 @@ create or replace function bronze.decode_date(days bigint) returns date
 language sql immutable parallel safe as $$
     select case
         when days between -719162 and 2932896 then date '1970-01-01' + days::integer
-        when days = -622191234 then date 'infinity'
-        when days = -625821272 then date '-infinity' end
+        when days in (-622191234, -2147472692) then date 'infinity'  -- by a snapshot, by the log
+        when days in (-625821272, -2147472691) then date '-infinity' end
 $$;
 
 create or replace function bronze.decode_timestamp_ms(n bigint) returns timestamp
