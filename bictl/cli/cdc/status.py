@@ -78,8 +78,10 @@ def _look(here: Session, name: str | None, *, again: bool) -> int:
     """One look; a worker that is silent for a while does not end a watch."""
     from bictl import cdc as stage
 
+    shown = not here.options.quiet or here.options.output
+    reader = here.clients.reader if shown else None  # the check itself needs no topics
     try:
-        found = stage.status(worker(here), name=name, reader=here.clients.reader)
+        found = stage.status(worker(here), name=name, reader=reader)
     except Unreachable as error:
         if not again:
             raise
