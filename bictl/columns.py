@@ -2,8 +2,8 @@
 Debezium's schema-change topic, SQL Server's own catalog.
 
 A type is a word of SQL Server's, as dbt/macros/cdc_types.sql takes it: `int`, `decimal(19,4)`,
-`datetime2(7)`, `nvarchar`. An inline schema says only what is on the wire; its word is the nearest
-type that decodes the values exactly.
+`datetime2(7)`, `nvarchar`; and `number` for a Postgres numeric of any scale. An inline schema says
+only what is on the wire; its word is the nearest type that decodes the values exactly.
 """
 
 import json
@@ -25,6 +25,7 @@ _NAMED = {  # an inline schema's name
     "io.debezium.time.MicroTimestamp": "datetime2(6)",
     "io.debezium.time.NanoTimestamp": "datetime2(7)",
     "io.debezium.time.ZonedTimestamp": "datetimeoffset(7)",
+    VARIABLE_DECIMAL: "number",
     "org.apache.kafka.connect.data.Date": "date",
     "org.apache.kafka.connect.data.Time": "time(3)",
     "org.apache.kafka.connect.data.Timestamp": "datetime2(3)",

@@ -14,7 +14,7 @@ from bictl.bronze import load
 from bictl.clients.topics import TopicReader
 from bictl.verify.read_rows import read_staging_keys, read_staging_values
 
-pytestmark = [pytest.mark.jvm, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.jvm, pytest.mark.timeout(300)]
 
 TABLE = """
 create table dbo.shapes (

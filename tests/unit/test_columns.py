@@ -122,6 +122,11 @@ def test_a_decimal_without_its_precision_has_room_for_every_number():
     )
 
 
+def test_a_decimal_of_any_scale_is_a_number():
+    name = "io.debezium.data.VariableScaleDecimal"
+    assert inline_type({"type": "struct", "name": name}) == "number"
+
+
 def change(columns, *, kind="CREATE", identity='"ConcordDb"."dbo"."Or""der.s"', key=("ID",)):
     table = {"primaryKeyColumnNames": list(key), "columns": columns}
     return {"type": kind, "id": identity, "table": table}
