@@ -13,7 +13,7 @@ from bictl.cdc.connector_file import ConnectorFile
 from bictl.cdc.health import Verdict, judge
 from bictl.cdc.known_keys import is_source
 from bictl.cdc.patience import Patience, await_effect
-from bictl.cdc.words import command
+from bictl.cdc.words import command, states
 from bictl.errors import BictlError, NotFound, StageFailed, TimedOut, Unreachable
 
 if TYPE_CHECKING:
@@ -55,13 +55,14 @@ class Plan:
 
 @dataclass(frozen=True, kw_only=True)
 class Applied:
-    """What was done, and how the connector is now; `error` is the first line of a trace."""
+    """What was done, and how the connector is, `now` in words; `error` begins a failed trace."""
 
     plan: Plan
     changed: bool
     settled: bool
     state: str
     tasks: tuple[str, ...]
+    now: str
     verdict: Verdict
     error: str = ""
 
@@ -85,13 +86,12 @@ class Applied:
         """What was done, and what came of it."""
         name, changed = self.plan.name, len(self.plan.changes)
         if not self.changed:
-            done = self.plan.summary
-        elif self.plan.before is None:
+            return f"{self.plan.summary}; {self.now}"
+        if self.plan.before is None:
             done = f"created {name}"
         else:
             done = f"changed {changed} key{'s' if changed > 1 else ''} of {name}"
-        tasks = f" with {len(self.tasks)} task{'s' if len(self.tasks) != 1 else ''}"
-        return f"{done}; it is {self.state}{tasks}"
+        return f"{done}: {self.now}"
 
 
 def plan(worker: "ConnectWorker", draft: ConnectorFile) -> Plan:
@@ -156,15 +156,15 @@ class _Calm:
 
     def _needed(self, look: _Look) -> float:
         """For how many seconds it has to stay so."""
-        states = {look.connector.state, *(task.state for task in look.connector.tasks)}
+        seen = {look.connector.state, *(task.state for task in look.connector.tasks)}
         before = self.plan.before
-        if "FAILED" in states:
+        if "FAILED" in seen:
             if before is None:
                 return _FRESH
             return CALM if _traces(before) == _traces(look.connector) else 0.0
         if before is not None and before.state in _AT_REST and look.connector.state == before.state:
             return 0.0
-        if states != {"RUNNING"} or not look.follow:
+        if seen != {"RUNNING"} or not look.follow:
             return float("inf")
         return CALM if look.connector.tasks else _LONELY
 
@@ -223,6 +223,7 @@ def _applied(
         settled=settled,
         state=found.state,
         tasks=tuple(task.state for task in found.tasks),
+        now=states(found),
         verdict=verdict,
         error=traces[0].partition("\n")[0] if traces else "",
     )

@@ -158,5 +158,5 @@ def test_an_unchanged_connector_is_left_alone(cli_plain, replay):
     assert (done.exit_code, done.stdout, done.stderr, replay.sent) == (0, "", "", [])
     done = cli_plain("cdc", "apply", env={"BICTL_CONNECT_URL": replay.url})
     assert done.stderr == (
-        f"nothing to do: {NAME} has this configuration; it is RUNNING with 1 task\n"
+        f"nothing to do: {NAME} has this configuration; RUNNING, 1 task RUNNING\n"
     )

@@ -104,8 +104,16 @@ def _carry_out(
     done = stage(asked, draft, planned, patience=patience(here))
     _end(here, planned, _outcome(done), done.summary)
     if done.verdict.health != "ok":
-        here.screen.error(f"{draft.name}: {done.reason}", done.verdict.hint)
+        here.screen.error(f"{draft.name}: {done.reason}", _hint(draft, done))
     return done.exit_code
+
+
+def _hint(draft: "ConnectorFile", done: "Applied") -> str | None:
+    """A task that fails right after its change most likely fails for it."""
+    hint = done.verdict.hint
+    if done.exit_code != 1 or not done.changed:
+        return hint
+    return f"correct {draft.place} and apply it again" + (f"; or {hint}" if hint else "")
 
 
 def _end(here: Session, planned: "Plan", outcome: dict[str, Any], sentence: str) -> None:

@@ -96,7 +96,7 @@ def test_nothing_is_put_where_nothing_differs(worker, replay, told):
     assert replay.sent == []
     assert (done.changed, done.exit_code) == (False, 1)
     assert done.summary == (
-        "nothing to do: pg-product has this configuration; it is RUNNING with 1 task"
+        "nothing to do: pg-product has this configuration; RUNNING, 1 task FAILED"
     )
     assert done.reason == "E: old — 1 of 1 tasks FAILED: Y: why"
 
