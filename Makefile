@@ -13,7 +13,7 @@ demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
 test: $(VENV)/full  ## every test that needs no Java
 	$(BIN)/pytest -n 2 --dist loadfile $(ARGS)
 
-test-jvm: $(VENV)/full  ## ingest against a real Apache Kafka; needs Java 17 and Maven
+test-jvm: $(VENV)/full  ## against a real Kafka, Connect and Debezium; needs Java 17 and Maven
 	$(BIN)/pytest -m jvm $(ARGS)
 
 sweep: $(VENV)/full  ## the long sweeps

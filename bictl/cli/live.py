@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from bictl.local.traffic import Traffic
     from bictl.settings import Table
 
+_WAIT = 120.0  # seconds for a connector's tasks to run
+
 
 @dataclass(frozen=True)
 class Captured:
@@ -75,17 +77,17 @@ def _fill(here: Session, source: "Database", products: int) -> int:
 def _register(here: Session, running: "Stack") -> None:
     """As `bictl cdc apply` would, nothing is put where nothing differs; and what had failed, e.g.
     with a source that was down, is restarted."""
-    from bictl.cdc import RESTART_FAILED, apply, carry_out, plan, prepare
-    from bictl.cli.cdc.worker import patience
+    from bictl.cdc import RESTART_FAILED, Patience, apply, carry_out, plan, prepare
 
     draft, worker = _draft(running), here.clients.connect()
+    patience = Patience(until=time.monotonic() + _WAIT, stop=here.stop)
     planned = plan(worker, draft)
-    done = apply(worker, draft, planned, patience=patience(here))
+    done = apply(worker, draft, planned, patience=patience)
     here.stop.check()
     said, reason, hint = done.summary, done.reason, done.verdict.hint
     if done.exit_code == 1 and not done.changed:
         wanted = prepare(worker, draft.name, RESTART_FAILED)
-        change = carry_out(worker, wanted, patience=patience(here))
+        change = carry_out(worker, wanted, patience=patience)
         here.stop.check()
         said, reason = change.summary, "" if change.exit_code == 0 else change.summary
     elif done.exit_code == 0:
