@@ -103,7 +103,8 @@ def carry_out(worker: "ConnectWorker", wanted: Request, *, patience: Patience) -
         ) from error
     if verdict:
         late = "" if answered or sight is None else "; the worker had not answered"
-        return _change(wanted, sight, f"{verb.past} {name}: {_words(sight)}{late}")
+        hold = f" for {verb.hold:g} s" if verb.hold else ""
+        return _change(wanted, sight, f"{verb.past} {name}: {_words(sight)}{hold}{late}")
     if verdict is False:
         raise failure(sight, name)
     if patience.stop():

@@ -116,7 +116,7 @@ RESTART_FAILED = Verb(
     idle=_nothing_failed,
     reached=_runs_or_rests,
     question=lambda it: f"Restart {_failed_tasks(it)}{it.name}?",
-    hold=HOLD,
+    hold=2 * HOLD,
 )
 RESTART_ALL = Verb(
     name="restart",
