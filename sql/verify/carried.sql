@@ -4,7 +4,7 @@
 --
 -- The interned schemas, of whichever table, say which columns these are; no other record is opened.
 -- Records without a schema say nothing about their columns.
-with judged_schema as (
+with judged_schema as materialized (
     select
         s.id,
         field.name,
