@@ -30,7 +30,7 @@ def shown(view_of):
         assert not keys.missing
         assert not keys.extra
         assert not keys.stale
-        values = read_staging_values(staging.clients.database, table, staging.view)
+        values = read_staging_values(staging.clients.database, table, staging.view, model=None)
         assert not values.different
         query = f"select product_id, name, description, convert_from(picture, 'utf8'), price from {staging.view}"  # noqa: E501
         return {row[0]: row[1:] for row in staging.rows(query)}, {
