@@ -4,6 +4,10 @@ import json
 import tomllib
 from pathlib import Path
 
+from bictl import settings as configured
+from bictl.tables.listing import list_tables
+from bictl.tables.sync import sync
+
 NO_VECTORS = {"BICTL_TABLES_PRODUCT_EMBED": ""}  # a matter of other tests
 STRANGE = "Colour {{ x }}'"
 
@@ -38,15 +42,15 @@ def columns_check(cli):
 def test_a_model_follows_its_source_and_nothing_stops(
     settings, clients, produce, cli, fixture_records, tmp_path
 ):
+    environment = {"BICTL_STATE_DIR": str(settings.state_dir)}
     topic = settings.table("product").topic
     first = fixture_records("product_schema")[:6]
     produce(topic, [(*record, 0) for record in first])
-    assert cli("run", env=NO_VECTORS).exit_code == 0
-    assert columns_check(cli)["state"] == "ok"
+    assert cli("run", env=NO_VECTORS, timeout=280).exit_code == 0
 
     later = [evolved(record, offset) for offset, record in enumerate(first[:2])]
     produce(topic, [(*record, 0) for record in later])
-    run = cli("run", env=NO_VECTORS)
+    run = cli("run", env=NO_VECTORS, timeout=280)
     assert run.exit_code == 0, run.stderr
     check = columns_check(cli)
     assert check["state"] == "warn"
@@ -68,7 +72,7 @@ def test_a_model_follows_its_source_and_nothing_stops(
     project = Path(tomllib.loads(settings.path.read_text())["dbt"]["project_dir"])
     assert project == tmp_path / "dbt"  # the shipped model is bictl's own: a copy is the user's
 
-    transform = cli("transform")
+    transform = cli("transform", timeout=280)
     assert transform.exit_code == 0, transform.stderr
     assert columns_check(cli)["state"] == "ok"
     rows = clients.database.rows(
@@ -87,22 +91,22 @@ def test_a_model_follows_its_source_and_nothing_stops(
         for at, row in enumerate(true)
     ]
 
+    now = configured.load(config=str(settings.path), environment=environment)
     model = project / "models" / "staging" / "product" / "stg_product.sql"
     by_hand = model.read_text().replace("'mass')", "'weight')").replace("is now:", "is now!")
     model.write_text(by_hand.replace("('Price'", "('Cost'"))
-    again = cli("tables", "sync", "--json")
-    changes = json.loads(again.stdout)["changes"]
-    assert [(one["change"], one["source"], one["column"]) for one in changes] == [
+    again = sync(clients.reader, now, tables=[now.table("product")])
+    assert [(one["change"], one["source"], one["column"]) for one in again.rows] == [
         ("added", "Price", "price"),
         ("dropped", "Cost", "price"),
     ]
     assert "('Mass', 'decimal(18,4)', 'weight')" in model.read_text()
-    assert (
-        cli("tables", "sync").stderr.strip()
-        == "tables sync: nothing to do: product as the source is"
-    )
+    done = sync(clients.reader, now, tables=[now.table("product")])
+    assert done.summary == "nothing to do: product as the source is"
 
-    listed = json.loads(cli("tables", "list", "--json").stdout)["tables"]
-    assert [(row["table"], row["model"], row["bronze"], row["staging"]) for row in listed] == [
-        ("product", "stg_product", "there", "there")
+    [listed] = list_tables(clients.database, now).rows
+    assert [listed[part] for part in ("model", "bronze", "staging")] == [
+        "stg_product",
+        "there",
+        "there",
     ]

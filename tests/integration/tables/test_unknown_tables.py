@@ -107,7 +107,7 @@ def test_unknown_tables_of_every_shape_come_out_exact(
     assert settings.path.read_text().startswith(before)
     assert stat.S_IMODE(settings.path.stat().st_mode) == 0o600
 
-    run = cli("run")
+    run = cli("run", timeout=280)
     assert run.exit_code == 3, run.stderr  # the zoo has texts that Postgres cannot hold
     for name, table in tables.items():
         assert differing(table, shown(clients, project, name, table.key)) == []
@@ -123,7 +123,7 @@ def test_unknown_tables_of_every_shape_come_out_exact(
     ]
     assert wrong == []
 
-    verified = json.loads(cli("verify", "--json").stdout)["tables"]
+    verified = json.loads(cli("verify", "--json", timeout=280).stdout)["tables"]
     for report in verified:
         states = {check["id"]: check["state"] for check in report["checks"]}
         found = {id: states[id] for id in ("T2", "T3", "T4", "T5", "T6", "T7")}
