@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from psycopg2.extras import execute_values
 
 from bictl.settings import Postgres
+from bictl.verify import read_rows
 
 BRONZE = "bronze.product_cdc"
 MODEL = """{{ cdc_table(
@@ -212,7 +213,8 @@ class Readers:
 def readers(view_of, settings) -> Iterator[Readers]:
     staging = view_of("two_columns", MODEL)
     database = staging.clients.database
-    fold = database.named("verify/fold", bronze=BRONZE) + database.quoted(
+    table = settings.table("product")
+    fold = read_rows.fold(database, table) + database.quoted(
         " select n.key::int, b.cdc_payload -> 'after' ->> 'Name'"
         " from newest n join {bronze} b on b.id = n.record_id where not gone and not closed",
         bronze=BRONZE,
@@ -223,7 +225,9 @@ def readers(view_of, settings) -> Iterator[Readers]:
             [(f"g{number}", number) for number in range(26)],
         )
         cursor.execute(f"prepare model as select product_id, name from {staging.view}")
-        text = cursor.mogrify(fold.as_string(connection), {"topic": "t", "key": "ID"})
+        text = cursor.mogrify(
+            fold.as_string(connection), {**read_rows.fold_parameters(table), "topic": "t"}
+        )
         cursor.execute(b"prepare fold as " + text)
         yield Readers(cursor)
 
