@@ -27,7 +27,7 @@ lint: $(VENV)/full
 
 bench: $(VENV)/full  ## every figure of the README, measured on this machine
 	@for name in $(BENCHES); do echo "== bench/$$name.py"; $(BIN)/python bench/$$name.py || exit 1; done
-BENCHES ?= startup search status doctor trace ingest frontier takeover memory disk load ingest_and_load staging embed vectors verify end_to_end
+BENCHES ?= startup search status doctor trace ingest frontier takeover memory disk load keys ingest_and_load staging embed vectors verify end_to_end
 
 docs: $(VENV)/full  ## docs/commands.md from the commands' own help
 	$(BIN)/python docs/commands.py > docs/commands.md
