@@ -26,6 +26,12 @@ NO_KAFKA = {"BICTL_KAFKA_BOOTSTRAP_SERVERS": NOBODY}
 NO_STORE = {"BICTL_S3_ENDPOINT_URL": f"http://{NOBODY}"}
 NO_POSTGRES = {"BICTL_POSTGRES_HOST": "127.0.0.1", "BICTL_POSTGRES_PORT": "1"}
 NO_CONNECT = {"BICTL_CONNECT_URL": f"http://{NOBODY}"}
+NO_SOURCE = {
+    "BICTL_SQLSERVER_HOST": "127.0.0.1",
+    "BICTL_SQLSERVER_PORT": "1",
+    "BICTL_SQLSERVER_USER": "reader",
+    "BICTL_SQLSERVER_PASSWORD": "unused",
+}
 NO_CONFIGURATION = {"BICTL_CONFIG": "/nowhere/bictl.toml"}
 NO_STATE = {"BICTL_STATE_DIR": "/dev/null/state"}
 
@@ -57,6 +63,19 @@ CASES = {
     "verify": Case(without=NO_KAFKA | NO_STORE | NO_POSTGRES),
     "trace": Case(("--offset", "0:1"), without=NO_KAFKA | NO_STORE | NO_POSTGRES),
     "cdc status": Case(without=NO_CONNECT),
+    "cdc validate": Case(None, failing=("/nowhere.json",), without={}, code=2),
+    "cdc apply": Case(None, failing=("/nowhere.json",), without={}, code=2),
+    "cdc restart": Case(None, failing=("--yes",), without=NO_CONNECT),
+    "cdc pause": Case(None, failing=("--yes",), without=NO_CONNECT),
+    "cdc resume": Case(None, failing=("--yes",), without=NO_CONNECT),
+    "cdc stop": Case(None, failing=("--yes",), without=NO_CONNECT),
+    "cdc delete": Case(None, failing=("x", "--yes"), without=NO_CONNECT),
+    "cdc snapshot": Case(None, failing=("--yes",), without=NO_CONNECT),
+    "cdc plugins": Case(None, failing=(), without=NO_CONNECT),
+    "cdc offsets show": Case(None, failing=(), without=NO_CONNECT),
+    "cdc offsets reset": Case(None, failing=("--yes",), without=NO_CONNECT),
+    "cdc enable": Case(failing=("--retention", "nonsense"), without={}, code=2, asks=True),
+    "cdc check": Case(None, failing=(), without=NO_SOURCE),
     "status": Case(without=NO_KAFKA | NO_STORE | NO_POSTGRES),
     "runs": Case(asks=True),
     "runs list": Case(asks=True),
@@ -88,12 +107,16 @@ CASES = {
 def commands() -> list[str]:
     """Every command as it is typed, from the program's own tree."""
     found: list[str] = []
-    for name, entry in COMMANDS.items():
-        command = typer.main.get_command(importlib.import_module(f"bictl.cli.{entry.module}").app)
+
+    def walk(name: str, command: object) -> None:
         inner = getattr(command, "commands", None)
-        alone = inner is None or getattr(command, "invoke_without_command", False)
-        found += [name] if alone else []
-        found += [f"{name} {child}" for child in inner or {}]
+        if inner is None or getattr(command, "invoke_without_command", False):
+            found.append(name)
+        for child, below in (inner or {}).items():
+            walk(f"{name} {child}", below)
+
+    for name, entry in COMMANDS.items():
+        walk(name, typer.main.get_command(importlib.import_module(f"bictl.cli.{entry.module}").app))
     return found
 
 
