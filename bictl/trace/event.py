@@ -38,6 +38,13 @@ class Position:
         """What is unknown comes first."""
         return self.commit_lsn or "", self.change_lsn or "", -1 if self.lsn is None else self.lsn
 
+    @property
+    def text(self) -> str:
+        """As bronze.cdc_position writes it; empty where nothing is known."""
+        if self.commit_lsn is None:
+            return "" if self.lsn is None else f"{self.lsn:020}"
+        return "/".join(part for part in (self.commit_lsn, self.change_lsn) if part is not None)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Event:
@@ -122,6 +129,8 @@ class Began:
     partition: int
     offset: int
     timestamp: datetime
+    generation: str = ""
+    position: str = ""  # of all that it read; empty where records have none
 
 
 def is_closed(event: Event, snapshots: Iterable[Began]) -> bool:
@@ -135,11 +144,20 @@ def is_closed(event: Event, snapshots: Iterable[Began]) -> bool:
 
 
 def _is_before(event: Event, began: Began) -> bool:
-    """By offset in the partition of the snapshot's first record, by Kafka's time in another one."""
+    """By offset in the partition of the snapshot's first record, by Kafka's time in another one.
+
+    Partitions have clocks of their own: what the snapshot itself read is told by its position.
+    """
     if event.generation_no != began.generation_no:
         return event.generation_no < began.generation_no
     if event.place.partition == began.partition:
         return event.place.offset < began.offset
+    if (
+        event.snapshot != "false"
+        and began.position
+        and (event.place.generation, event.position.text) == (began.generation, began.position)
+    ):
+        return False
     return event.timestamp is not None and event.timestamp < began.timestamp
 
 

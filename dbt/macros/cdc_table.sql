@@ -127,7 +127,16 @@ cross join lateral (
                     or newest.generation_no = closed.generation_no
                     and case when record.kafka_partition = closed.kafka_partition
                         then record.kafka_offset < closed.kafka_offset
-                        else record.kafka_timestamp < closed.kafka_timestamp end
+                        else record.kafka_timestamp < closed.kafka_timestamp
+                            -- partitions have clocks of their own: what the snapshot itself read
+                            -- is told by its position
+                            and not (
+                                told.snapshot <> 'false'
+                                and closed.position <> ''
+                                and closed.generation = record.generation
+                                and closed.position
+                                    = bronze.cdc_position(told.event) collate "C"
+                            ) end
                 )
                 and (
                     closed.source_table = ''
@@ -291,6 +300,8 @@ finished_snapshot as (
     select distinct on (ended.source_table)
         ended.source_table,
         ended.generation_no,
+        ended.generation,
+        ended.position,
         began.kafka_partition,
         began.kafka_offset,
         began.kafka_timestamp

@@ -23,6 +23,8 @@ with marker as materialized (
 select distinct on (ended.source_table)
     ended.source_table,
     ended.generation_no,
+    ended.generation,
+    ended.position,
     began.kafka_partition as partition,
     began.kafka_offset as offset,
     began.kafka_timestamp as timestamp

@@ -213,7 +213,12 @@ newest as materialized (
                     or folded.generation_no = s.generation_no
                     and case when folded.kafka_partition = s.from_partition
                         then folded.kafka_offset < s.from_offset
-                        else folded.kafka_timestamp < s.from_timestamp end)
+                        else folded.kafka_timestamp < s.from_timestamp
+                            -- whatever a partition's clock says, this snapshot has read it
+                            and not (coalesce(folded.snapshot, 'false') <> 'false'
+                                and s.position <> '' and folded.generation = s.generation
+                                and s.position = coalesce(
+                                    folded.commit_lsn, folded.lsn::text, '')) end)
         ) as closed
     from folded
 )

@@ -4,7 +4,9 @@ gives, is the table as it is, whatever the connector went through.
 The source is simulated: a table, its log's positions, and a connector that writes what Debezium
 2.4 writes: `first` on a snapshot's first record, `last` on its last, only `last` where it is both;
 a snapshot that is interrupted begins anew; what was changed in a transaction that was open while
-the snapshot was taken comes behind it, for Postgres with the older position of its writing.
+the snapshot was taken comes behind it, for Postgres with the older position of its writing. A
+partition's clock may be off by less than what a snapshot takes: with LogAppendTime each leader has
+its own.
 """
 
 import json
@@ -36,6 +38,7 @@ _INSERT = f"""insert into {BRONZE} (kafka_topic, generation, kafka_partition, ka
 _QUARANTINE = """insert into bronze.cdc_quarantine (kafka_topic, generation, kafka_partition,
     kafka_offset, kafka_timestamp, sqlstate, reason, batch_file) values %s"""
 START = datetime(2026, 1, 1, tzinfo=UTC)
+SKEW = 50  # milliseconds by which two partitions' clocks differ at most
 
 keys = st.integers(1, 6)
 changes = st.lists(st.tuples(st.sampled_from(["put", "delete"]), keys), max_size=2)
@@ -64,6 +67,8 @@ class Source:
     generation: int = 0
     is_behind: bool = False  # whether changes were lost since the last snapshot
     names: int = 0
+    skews: tuple[int, ...] = (0, 0, 0)  # of each partition's clock, in milliseconds
+    clock: int = 0
 
     def run(self, history: list[tuple]) -> None:
         for verb, *what in history:
@@ -101,11 +106,13 @@ class Source:
         """A change while the connector is away that it will never see."""
         if key not in self.open:
             self.rows[key] = self._name()
+            self._move()
             self.is_behind = True
 
     def _lost_delete(self, key: int) -> None:
         if key in self.rows and key not in self.open:
             del self.rows[key]
+            self._move()
             self.is_behind = True
 
     def _incremental(self) -> None:
@@ -123,6 +130,7 @@ class Source:
 
     def _unfinished(self, read: int) -> None:
         """A snapshot that ends behind so many rows, and before the last one."""
+        self._wait()
         for mark, key, name in marked(self.rows)[: min(read, len(self.rows) - 1)]:
             self._write("r", key, self.lsn, snapshot=mark, name=name)
 
@@ -135,10 +143,21 @@ class Source:
         for verb, key in meanwhile:
             getattr(self, f"_{verb}")(key)
         streamed, self.written = self.written, before
+        self._wait()
         for mark, key, name in found:
+            if mark == "last":
+                self._wait()
             self._write("r", key, position, snapshot=mark, name=name)
-        self.written += streamed
+        self._wait()
+        self.written += [(self._tick(), *change) for _, *change in streamed]
         self.is_behind = False
+
+    def _wait(self) -> None:
+        self.clock += 2 * SKEW
+
+    def _tick(self) -> int:
+        self.clock += 1
+        return self.clock
 
     def _name(self) -> str:
         self.names += 1
@@ -164,15 +183,16 @@ class Source:
             "before": row if op == "d" else None,
             "after": None if op == "d" else row,
         }
-        self.written.append((self.generation, key, None if op is None else value))
+        change = None if op is None else value
+        self.written.append((self._tick(), self.generation, key, change))
 
     def table(self) -> list[tuple]:
         """What was written, as rows of bronze; a partition's offsets count from 0."""
         ends: Counter[tuple[int, int]] = Counter()
         rows = []
-        for number, (generation, key, value) in enumerate(self.written):
+        for clock, generation, key, value in self.written:
             place = generation, key % self.partitions
-            at = START + timedelta(milliseconds=number)
+            at = START + timedelta(milliseconds=clock + self.skews[place[1]])
             texts = [None if item is None else json.dumps(item) for item in ({"ID": key}, value)]
             rows.append(("t", f"g{generation}", place[1], ends[place], at, *texts, "x"))
             ends[place] += 1
@@ -251,19 +271,28 @@ def test_staging_and_fold_are_the_table_whatever_its_snapshots_went_through(read
         history=histories,
         kind=st.sampled_from(["sqlserver", "postgres"]),
         partitions=st.integers(1, 3),
+        skews=st.tuples(*[st.integers(0, SKEW)] * 3),
     )
     @example(  # a transaction that was open while the snapshot was taken
         [("put", 1), ("put", 2), ("open", 3), ("lost delete", 1), ("snapshot", []), ("commit",)],
         "postgres",
         1,
+        (0, 0, 0),
     )
     @example(  # a database restored elsewhere counts from a lower position on
         [("put", 1), ("put", 2), ("restored",), ("lost delete", 1), ("snapshot", [])],
         "sqlserver",
         1,
+        (0, 0, 0),
     )
-    def check(history, kind, partitions):
-        source = Source(kind, partitions)
+    @example(  # the clock of the other partition is behind that of the snapshot's first record
+        [("put", 1), ("put", 2), ("put", 3), ("snapshot", [])],
+        "sqlserver",
+        2,
+        (0, SKEW, 0),
+    )
+    def check(history, kind, partitions, skews):
+        source = Source(kind, partitions, skews=skews)
         source.run(history)
         rows = source.table()
         assume(rows)

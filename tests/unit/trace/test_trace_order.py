@@ -91,6 +91,25 @@ def test_a_snapshot_closes_keys_of_its_own_table_only():
     assert is_closed(event(1), [began])
 
 
+def test_what_a_snapshot_read_is_not_closed_by_it_whatever_another_partitions_clock_says():
+    began = Began(
+        source_table="",
+        generation_no=1,
+        partition=0,
+        offset=5,
+        timestamp=NOON + timedelta(seconds=5),
+        generation="life1",
+        position=f"{7:020}",
+    )
+    early = event(9, life=1, partition=1, second=4, lsn=7)
+    own = replace(early, snapshot="true", place=replace(early.place, generation="life1"))
+    assert not is_closed(own, [began])
+    assert is_closed(replace(own, snapshot="false"), [began])
+    assert is_closed(replace(own, position=Position(lsn=6)), [began])
+    assert is_closed(own, [replace(began, position="")])
+    assert Position(commit_lsn="a", change_lsn="b").text == "a/b"
+
+
 def test_postgres_positions_are_numbers():
     nine, ten = Position(lsn=9), Position(lsn=10)
     assert nine.order < ten.order
