@@ -98,15 +98,16 @@ def test_what_a_snapshot_read_is_not_closed_by_it_whatever_another_partitions_cl
         partition=0,
         offset=5,
         timestamp=NOON + timedelta(seconds=5),
-        generation="life1",
-        position=f"{7:020}",
+        generation="g1",
+        position=f"{7:08x}",
     )
     early = event(9, life=1, partition=1, second=4, lsn=7)
-    own = replace(early, snapshot="true", place=replace(early.place, generation="life1"))
+    own = replace(early, snapshot="true")
     assert not is_closed(own, [began])
     assert is_closed(replace(own, snapshot="false"), [began])
     assert is_closed(replace(own, position=Position(lsn=6)), [began])
     assert is_closed(own, [replace(began, position="")])
+    assert is_closed(own, [replace(began, position=Position(lsn=7).text)])
     assert Position(commit_lsn="a", change_lsn="b").text == "a/b"
 
 
