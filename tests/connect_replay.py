@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -60,10 +61,19 @@ class Replay:
         """Takes the request and never answers."""
         self.answers.setdefault(path, []).append(None)
 
-    def connector(self, status: str, *, offsets: object = None, **changes: object) -> None:
+    def connector(
+        self,
+        status: str,
+        *,
+        offsets: object = None,
+        config: Mapping[str, str] | None = None,
+        topic: str = "cord.public.product",
+        **changes: object,
+    ) -> None:
         """One connector whose status is a saved one, in the overview and by its name."""
         body = saved(status)["body"] | changes
         info = saved("connector_info")["body"] | {"name": body["name"]}
+        info |= {"config": dict(config)} if config else {}
         path = f"/connectors/{body['name']}"
         overview = {body["name"]: {"status": body, "info": info}}
         self.say("/connectors?expand=status&expand=info", 200, overview)
@@ -71,7 +81,7 @@ class Replay:
         self.say(path, 200, info)
         self.say(f"{path}/status", 200, body)
         self.say(f"{path}/offsets", 200, {"offsets": offsets or []})
-        self.say(f"{path}/topics", 200, {body["name"]: {"topics": ["cord.public.product"]}})
+        self.say(f"{path}/topics", 200, {body["name"]: {"topics": [topic]}})
 
     def close(self) -> None:
         self._closing.set()

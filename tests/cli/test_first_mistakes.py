@@ -588,7 +588,7 @@ NAMES = {
     "a staging model that is misspelt": Mistake(
         "transform",
         "unknown dbt model 'stg_prodcut' in ‹…›/dbt",
-        "did you mean 'stg_product'? existing: stg_product, stg_manufacturer, stg_category",
+        "did you mean 'stg_product'? existing: stg_product, stg_category, stg_manufacturer",
         env={"BICTL_TABLES_PRODUCT_STAGING": "stg_prodcut"},
         made=mistakes.a_migrated_database,
     ),

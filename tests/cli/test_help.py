@@ -45,7 +45,7 @@ def test_every_command_stands_in_the_readme(name):
 
 def test_the_tree_lists_the_commands_in_flow_order():
     text = CliRunner().invoke(app, ["--help"]).output
-    places = [text.index(f" {name} ") for name in COMMANDS]
+    places = [text.index(f"│ {name} ") for name in COMMANDS]
     assert places == sorted(places)
 
 
