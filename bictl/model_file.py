@@ -8,7 +8,7 @@ places, and an edit changes these and nothing else of what a person wrote.
 import ast
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 _CALL = re.compile(r"\{\{-?\s*((?:bictl\.)?cdc_table\s*\()")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
@@ -44,6 +44,7 @@ class Model:
     columns: tuple[Shown, ...]
     left_out: frozenset[str]  # columns of the source that it is not to show
     _places: tuple[_Place, ...]
+    modes: Mapping[str, str] = field(default_factory=dict)  # of records without a schema
 
     def changed(
         self,
@@ -97,11 +98,12 @@ def read_model(text: str) -> Model | None:
         key = tuple(str(name) for name in ast.literal_eval(arguments["key"]))
         listed = arguments["columns"].elts
         left_out = ast.literal_eval(arguments["left_out"]) if "left_out" in arguments else ()
+        modes = dict(ast.literal_eval(arguments["modes"])) if "modes" in arguments else {}
         columns = tuple(Shown(*map(str, ast.literal_eval(item))) for item in listed)
     except (SyntaxError, ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
     places = tuple(_place(item, source, call.start(1)) for item in listed)
-    return Model(text, key, columns, frozenset(map(str, left_out)), places)
+    return Model(text, key, columns, frozenset(map(str, left_out)), places, modes)
 
 
 def as_tuple(column: Shown) -> str:

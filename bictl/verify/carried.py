@@ -4,7 +4,7 @@ All of it is legal data, so it is a warning; that a value is not the source's ow
 unsaid. https://debezium.io/documentation/reference/2.4/connectors/sqlserver.html
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -26,14 +26,34 @@ class Difference:
     Kinds: `wrapped` (datetime2(7) outside the years 1677–2262, in 64 bits of nanoseconds, which
     loses nothing), `rounded` (time(4..7) to milliseconds in streaming), `late` (datetimeoffset
     before 1970 with a fraction, or in the year 1), `default` (a NULL that may have arrived as the
-    column's default), `computed` (NULL in every event but a snapshot's). `examples` are (key, value
-    on the wire).
+    column's default), `computed` (NULL in every event but a snapshot's). Of records without a
+    schema, which the model's modes decode, also what looks as if another mode had written it:
+    `moment` and `clock` (counts of milliseconds or microseconds), `digits` (decimals as text),
+    `hex`. `examples` are (key, value on the wire).
     """
 
     column: str
     kind: str
     count: int
     examples: tuple[tuple[str, str], ...] = ()
+
+
+def doubted(declared: str, modes: Mapping[str, str]) -> tuple[str, int] | None:
+    """How a column of this SQL Server type would look if its records were written in another mode
+    than these: the kind of difference, and below which count it is one. None where the other modes
+    write it the same, or so that nothing of it can be decoded."""
+    base, _, sizes = declared.lower().partition("(")
+    digits = int(sizes.strip(" )")) if sizes.strip(" )").isdigit() else 7
+    time, word = modes.get("time", "adaptive"), base.strip()
+    if word == "datetime2" and digits > 3 and time != "connect":
+        return "moment", 10**17 if digits == 7 else 10**14
+    if word == "time" and time != "connect" and (digits > 3 or time != "adaptive"):
+        return "clock", 86_400_000_000 if digits == 7 and time == "adaptive" else 86_400_000
+    if word in ("decimal", "numeric") and modes.get("decimal", "precise") == "precise":
+        return "digits", 0
+    if word in ("binary", "varbinary", "image", "rowversion", "timestamp", "hierarchyid"):
+        return None if modes.get("binary") == "hex" else ("hex", 0)
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,6 +149,34 @@ def _computed(item: Difference) -> str:
     )
 
 
+def _moment(item: Difference) -> str:
+    return (
+        f"{item.column}: the newest records have no schema, and by the model's time mode most of "
+        f"their timestamps are within three years of 1970 ({_examples(item)})"
+    )
+
+
+def _clock(item: Difference) -> str:
+    return (
+        f"{item.column}: the newest records have no schema, and by the model's time mode all of "
+        f"their times are within 87 seconds of midnight ({_examples(item)})"
+    )
+
+
+def _digits(item: Difference) -> str:
+    return (
+        f"{item.column}: the newest records have no schema and write decimals out, and the model "
+        f"reads {item.count} of them as base64 ({_examples(item)})"
+    )
+
+
+def _hex(item: Difference) -> str:
+    return (
+        f"{item.column}: the newest records write bytes in hex, and the model reads them as base64 "
+        f"({_examples(item)})"
+    )
+
+
 def _examples(item: Difference) -> str:
     return ", ".join(f"{key}: {value}" if value else key for key, value in item.examples) + _more(
         item
@@ -146,6 +194,10 @@ _WORDS: dict[str, Callable[[Difference], str]] = {
     "late": _late,
     "default": _default,
     "computed": _computed,
+    "moment": _moment,
+    "clock": _clock,
+    "digits": _digits,
+    "hex": _hex,
 }
 
 
@@ -153,7 +205,16 @@ def _repair(item: Difference, table: "Table") -> str:
     return _REPAIRS[item.kind].format(column=item.column, table=table.name)
 
 
+_MODE = (
+    "write modes={{{{'{part}': …}}}} as the connector's {setting} into {{table}}'s model, then "
+    "bictl transform --table {{table}}"
+)
+_TIME = _MODE.format(part="time", setting="time.precision.mode")
 _REPAIRS = {
+    "moment": _TIME,
+    "clock": _TIME,
+    "digits": _MODE.format(part="decimal", setting="decimal.handling.mode"),
+    "hex": _MODE.format(part="binary", setting="binary.handling.mode"),
     "rounded": "at the source: alter column {column} to time(3), or compare its milliseconds only",
     "late": "at the source: keep {column} in UTC as datetime2(6)",
     "default": "in the connector: value.converter.replace.null.with.default=false, then bictl cdc "

@@ -4,17 +4,19 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from bictl.clients.relations import columns
-from bictl.verify.carried import Carried, Difference
+from bictl.verify.carried import Carried, Difference, doubted
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
+    from bictl.model_file import Model
     from bictl.settings import Table
 
 _ALL = 2**63 - 1  # before every id
 
 
-def read_carried(database: "Database", table: "Table") -> Carried:
-    """The values of such columns, in one reading of bronze where there are any."""
+def read_carried(database: "Database", table: "Table", model: "Model | None" = None) -> Carried:
+    """The values of such columns, in one reading of bronze where there are any; of records without
+    a schema, the newest ones beside the model's modes."""
     if "schema_id" not in columns(database, table.bronze):
         return Carried()
     carried = database.named("verify/carried", bronze=table.bronze)
@@ -37,7 +39,7 @@ def read_carried(database: "Database", table: "Table") -> Carried:
                 differences.append(_difference(row, some, table))
     return Carried(
         judged=sum(row["judged"] for row in counts),
-        differences=(*differences, *_computed(database, table)),
+        differences=(*differences, *_computed(database, table), *_misread(database, table, model)),
     )
 
 
@@ -67,6 +69,31 @@ def _computed(database: "Database", table: "Table") -> list[Difference]:
         for name, count, records in database.rows(
             database.named("verify/computed", bronze=table.bronze), names
         )
+    ]
+
+
+def _misread(database: "Database", table: "Table", model: "Model | None") -> list[Difference]:
+    """Columns that another mode than the model's seems to have written."""
+    listed = [
+        (column.source, *doubt)
+        for column in (model.columns if model else ())
+        if (doubt := doubted(column.type, model.modes if model else {}))
+    ]
+    if not listed:
+        return []
+    names, kinds, limits = (list(part) for part in zip(*listed, strict=True))
+    parameters = {"topic": table.topic, "names": names, "kinds": kinds, "limits": limits}
+    return [
+        Difference(
+            column=row["name"],
+            kind=row["kind"],
+            count=row["count"],
+            examples=tuple(
+                (_key(record, table), text)
+                for record, text in zip(row["records"], row["texts"], strict=True)
+            ),
+        )
+        for row in database.dicts(database.named("verify/unsaid", bronze=table.bronze), parameters)
     ]
 
 

@@ -501,7 +501,7 @@ class World:
     @once
     def carried(self) -> Carried:
         """What the wire could not carry."""
-        return self._in_snapshot(read_carried, self.table)
+        return self._in_snapshot(read_carried, self.table, self.staging_model)
 
     @once
     def keeps_nulls(self) -> bool | None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from bictl.model_file import read_model
 from bictl.verify.carried import unwrapped
 from bictl.verify.read_carried import read_carried
 from bictl.verify.report import State
@@ -137,3 +138,67 @@ def test_what_the_wire_carries_passes_with_all_of_it_counted(pipeline):
 def test_records_without_a_schema_are_neither_judged_nor_unknown(loaded, fixture_records):
     pipeline = loaded(of(fixture_records("zoo_plain")))
     assert pipeline.check("T8", select=["T8"]).state is State.OK
+
+
+MODEL = """{{ bictl.cdc_table(bronze='b', key=['ID'], modes=MODES, columns=[
+    ('ID', 'int', 'id'),
+    ('Made', 'datetime2(7)', 'made'),
+    ('Seen', 'datetime2(6)', 'seen'),
+    ('Kept', 'datetime2(3)', 'kept'),
+    ('Shift', 'time(7)', 'shift'),
+    ('Year', 'decimal(4,0)', 'year'),
+    ('Hash', 'varbinary(8)', 'hash'),
+]) }}"""
+MOMENT = 1_715_682_225_123  # milliseconds: a day of 2024
+
+
+def written(decimal, time, binary, *, count=3):
+    """Plain records as a connector of these modes writes them."""
+    moments = {"adaptive": (1_000_000, 1000), "connect": (1, 1)}[time]
+    return [
+        (
+            b'{"ID":%d}' % number,
+            json.dumps(
+                {
+                    "op": "c",
+                    "source": {"snapshot": "false"},
+                    "before": None,
+                    "after": {
+                        "ID": number,
+                        "Made": MOMENT * moments[0],
+                        "Seen": MOMENT * moments[1],
+                        "Kept": MOMENT,
+                        "Shift": 37_425_123 * moments[0],
+                        "Year": {"precise": "B+g=", "string": "2024"}[decimal],
+                        "Hash": {"bytes": "3q2+7wARIjM=", "hex": "deadbeef00112233"}[binary],
+                    },
+                }
+            ).encode(),
+        )
+        for number in range(count)
+    ]
+
+
+def test_modes_that_are_not_the_connectors_are_named_where_no_schema_says_it(loaded):
+    pipeline = loaded(written("string", "connect", "hex"))
+
+    def found(modes):
+        model = read_model(MODEL.replace("MODES", repr(modes)))
+        told = read_carried(pipeline.database, pipeline.table, model).differences
+        return {item.column: item.kind for item in told}
+
+    assert found({}) == {
+        "Made": "moment", "Seen": "moment", "Shift": "clock", "Year": "digits", "Hash": "hex",
+    }  # fmt: skip
+    assert found({"decimal": "string", "time": "connect", "binary": "hex"}) == {}
+    model = read_model(MODEL.replace("MODES", "{'binary': 'hex', 'time': 'connect'}"))
+    check = pipeline.check("T8", select=["T8"], staging_model=lambda: model)
+    assert check.state is State.WARN
+    assert "Year: the newest records have no schema and write decimals out" in check.message
+    assert "modes={'decimal': …} as the connector's decimal.handling.mode" in check.hint
+
+
+def test_modes_that_are_the_connectors_are_not_named(loaded):
+    pipeline = loaded(written("precise", "adaptive", "bytes"))
+    model = read_model(MODEL.replace("MODES", "{}"))
+    assert read_carried(pipeline.database, pipeline.table, model).differences == ()
