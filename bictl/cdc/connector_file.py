@@ -35,7 +35,7 @@ class ConnectorFile:
         host = self.config.get("database.hostname", "")
         port = self.config.get("database.port", "")
         if REFERENCE.search(host + port):
-            return "the address that the worker reads from its references"
+            return "the address behind the file's ${…} references"
         return f"{host}:{port}" if port else host
 
 
@@ -49,7 +49,13 @@ def read(path: Path, *, name: str | None = None) -> ConnectorFile:
             body = file.read(_LARGEST + 1)
     except FileNotFoundError:
         folder = path.parent
-        raise NotFound("file", str(path), existing=map(str, _json_files(folder))) from None
+        there = [str(one) for one in _json_files(folder)]
+        raise NotFound(
+            "file",
+            str(path),
+            existing=there,
+            hint=None if there else f"there is no JSON file in {folder.absolute()}",
+        ) from None
     except OSError as error:
         raise ConfigError(
             f"cannot read {path}: {error.strerror}", hint="name a connector's JSON file"

@@ -95,6 +95,8 @@ def leads_to(config: Mapping[str, str], topic: str) -> bool:
             table = topic[len(beginning) :]
             if any(_matches(entry, table) for entry in captured(config) or [".*"]):
                 return True
+            if any(_as_topic(entry) == table.lower() for entry in captured(config)):
+                return True
     return False
 
 
@@ -138,6 +140,14 @@ def _written(config: Mapping[str, str]) -> list[str]:
         for beginning in _beginnings(config)
         for entry in entries
     ]
+
+
+def _as_topic(entry: str) -> str:
+    """A table's name as it stands in its topic: what no topic's name may have is '_' there.
+
+    https://debezium.io/documentation/reference/2.4/connectors/sqlserver.html#sqlserver-topic-names
+    """
+    return re.sub(r"[^a-z0-9._-]", "_", entry.replace("\\", "").lower())
 
 
 def _matches(entry: str, table: str) -> bool:

@@ -25,6 +25,7 @@ COLUMNS = (
 )
 JVM_HELP = "A real Kafka, Connect with Debezium, and a source database."
 STILL_RUNNING = "the stack keeps running; `bictl stack down` ends it"
+_STAY = "what runs stays; `bictl stack down` ends it"
 
 
 @app.callback()
@@ -139,6 +140,9 @@ def start(here: Session, *, jvm: bool = False) -> "Stack":
     from bictl.local.stack import Stack
     from bictl.settings import state_dir
 
+    here.stop.on_first = lambda: here.screen.say(
+        "stopping: the service at work is started first; once more stops now; " + _STAY
+    )
     with here.screen.progress() as on_progress:
         started = Stack.start(
             state_dir(),

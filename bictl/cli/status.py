@@ -81,7 +81,8 @@ def status(
             if watch is None or here.wait(watch):
                 break
         if watch is not None:
-            raise typer.Exit(0)  # a person has seen enough: that is no interruption
+            # a person has seen enough: that is no interruption; --timeout wants to know
+            raise typer.Exit(report.exit_code if here.late else 0)
         code = report.exit_code
     raise typer.Exit(code)
 

@@ -220,7 +220,13 @@ class ConnectWorker:
             names = self.names()
             if name in names:
                 raise
-            raise NotFound("connector", name, existing=names, where=f"on {self.address}") from error
+            raise NotFound(
+                "connector",
+                name,
+                existing=names,
+                where=f"on {self.address}",
+                hint=None if names else "it has no connector; from a file: bictl cdc apply",
+            ) from error
 
 
 def _aliases(kind: str) -> tuple[str, str, str]:

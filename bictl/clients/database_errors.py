@@ -61,7 +61,8 @@ _HINTS: dict[str, str | None] = {
     "as a user that may write",
     "40": "another transaction was in the way: run the same command again",
     "42501": "grant the right to the user, or have the objects' owner run `bictl migrate`",
-    "42P01": "`bictl migrate` creates what bictl owns",
+    "42P01": "`bictl migrate` creates what bictl owns; a table's bronze comes with its first "
+    "`bictl load-bronze`",
     "3F000": "`bictl migrate` creates what bictl owns",
     "53100": "the disk of the Postgres server is full: make room, then run the same command again",
     "53300": "the server has no free connection: run again later, or raise max_connections",

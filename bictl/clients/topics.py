@@ -22,7 +22,7 @@ from bictl.records import Range, Record, Stop, Topic, never_stop
 from bictl.settings import Kafka
 
 _NO_ID = "00000000-0000-0000-0000-000000000000"
-_UNKNOWN_TOPIC = 3  # https://kafka.apache.org/protocol#protocol_error_codes
+_UNKNOWN_TOPIC, _INVALID_TOPIC = 3, 17  # https://kafka.apache.org/protocol#protocol_error_codes
 _EARLIEST, _LATEST = -2, -1  # ListOffsets' own timestamps
 _NO_TOPIC = (
     "this Kafka has no topic yet: does the connector run (bictl cdc status), "
@@ -93,7 +93,7 @@ class TopicReader:
         answer = self._ask(f"describe topic {topic}", lambda: self._admin.describe_topics([topic]))[
             0
         ]
-        if answer["error_code"] == _UNKNOWN_TOPIC:
+        if answer["error_code"] in (_UNKNOWN_TOPIC, _INVALID_TOPIC):  # no topic can be called so
             existing = self.topics()
             raise NotFound(
                 "topic",

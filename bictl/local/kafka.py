@@ -90,6 +90,7 @@ class Kafka:
             text=True,
             check=False,
             timeout=120,
+            start_new_session=True,  # Ctrl-C is for bictl, which ends behind it
         )
         if done.returncode:
             raise StageFailed(

@@ -132,6 +132,7 @@ class Postgres:
                 text=True,
                 check=False,
                 timeout=60,
+                start_new_session=True,  # Ctrl-C is for bictl, which ends behind it
             )
         except subprocess.TimeoutExpired:
             return False
@@ -156,6 +157,7 @@ class Postgres:
                 capture_output=True,
                 text=True,
                 check=False,
+                start_new_session=True,  # Ctrl-C is for bictl, which ends behind it
                 **as_account(self._account),
             )
         if done.returncode:

@@ -172,6 +172,15 @@ def test_the_watch_ends_with_ctrl_c_and_code_0(replay, tmp_path):
     assert "FAILED" in said
 
 
+def test_a_watch_that_the_timeout_ends_tells_what_it_saw_last(cli_plain, replay):
+    replay.connector("status_pg_down")
+    done = cli_plain(
+        *("--timeout", "1", "-q", "cdc", "status", "--watch", "0.5"),
+        env={"BICTL_CONNECT_URL": replay.url},
+    )
+    assert done.exit_code == 1
+
+
 def on_a_terminal(
     url: str, directory: Path, keys: bytes, *words: str, after: bytes = b"[y/N]"
 ) -> tuple[str, int]:

@@ -38,6 +38,14 @@ def test_every_command_has_help_that_ends_in_examples(name, command):
     assert text.split("\n\n")[0].endswith(".")
 
 
+def test_no_word_of_the_help_is_taken_for_markup():
+    from rich.text import Text
+
+    for name, command in _commands():
+        for text in (command.help, *(getattr(item, "help", "") or "" for item in command.params)):
+            assert Text.from_markup(text).plain == text, name
+
+
 @pytest.mark.parametrize("name", [name for name, _ in _commands()])
 def test_every_command_stands_in_the_readme(name):
     assert f"bictl {name}" in README.read_text(encoding="utf-8")

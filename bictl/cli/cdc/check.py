@@ -32,7 +32,7 @@ def check(context: typer.Context, table: Table = None, source: Source = None) ->
     have the table's columns and key, which of them does the wire not carry as they are, how long
     are changes kept, did the connector read them before they were cleaned up, what errors were
     there, and are there as many rows as in staging. Reads the catalogue only, no row of a table;
-    needs the extra bictl[sqlserver] and the section [sqlserver]. The queries stand in
+    needs the extra `sqlserver` and the section `sqlserver`. The queries stand in
     sql/sqlserver/; where bictl is built they were parsed, and not run against a server.
 
     Exit code: 0 well, 1 something is wrong, 2 the login or the configuration is, 3 something could

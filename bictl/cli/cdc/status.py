@@ -69,7 +69,8 @@ def status(
         while watch is not None and not here.wait(watch):
             code = _look(here, name, again=True)
         if watch is not None:
-            raise typer.Exit(0)  # a person has seen enough: that is no interruption
+            # a person has seen enough: that is no interruption; --timeout wants to know
+            raise typer.Exit(code if here.late else 0)
     if code:
         raise typer.Exit(code)
 
@@ -104,7 +105,7 @@ def _say(here: Session, found: Sequence["ConnectorStatus"]) -> None:
             here.screen.say(f"{one.name}: its newest event is not known: {one.flow.unknown}")
     if not found:
         address = here.settings.connect.url
-        here.screen.error(f"{address} has no connector: nothing is captured", None)
+        here.screen.error(f"{address} has no connector: nothing is captured", "bictl cdc apply")
 
 
 def _rows(one: "ConnectorStatus") -> list[dict[str, Any]]:

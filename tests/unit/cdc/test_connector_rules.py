@@ -381,6 +381,12 @@ def test_a_table_is_found_through_expressions_and_databases():
     assert leads_to(POSTGRES_CONFIG, "cord.ConcordDb.dbo.Product")
 
 
+def test_a_table_whose_name_no_topic_can_have_is_found_under_the_one_that_debezium_gives_it():
+    config = dict(draft(table__include__list=r"dbo.Product,dbo\.Order Details").config)
+    assert leads_to(config, "cord.ConcordDb.dbo.Order_Details")
+    assert not leads_to(config, "cord.ConcordDb.dbo.OrderXDetails")
+
+
 def test_the_configured_name_has_to_be_somewhere():
     near = Around(connector="sqlserver-prodcut-connector")
     assert found(draft(), near) == [("warn", "name")]
