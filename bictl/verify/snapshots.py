@@ -21,7 +21,8 @@ class Snapshot:
     """The newest marker of a source table's snapshots; `begins` for a first one.
 
     `rows_so_far` counts what came since a first one, that one included; `newest_at` is when the
-    record that was loaded last was written.
+    record that was loaded last was written. `is_headless`: an end without a beginning, which closes
+    no key, although there are records from before it.
     """
 
     source_table: str
@@ -34,6 +35,7 @@ class Snapshot:
     newest_at: datetime
     rows_so_far: int
     quarantined: int
+    is_headless: bool = False
 
     @property
     def place(self) -> str:
@@ -97,6 +99,13 @@ def _ended(snapshots: Sequence[Snapshot], rows: int, table: "Table") -> Finding:
                 f"{one.quarantined} records of the snapshot{_of(one)} that ended at {one.place} are"
                 " in quarantine: keys that were deleted before it are not closed by it",
                 f"bictl quarantine retry --table {table.name}",
+            )
+        if one.is_headless:
+            return _warn(
+                snapshots,
+                f"the snapshot{_of(one)} that ended at {one.place} has no beginning in bronze: keys"
+                " that were deleted before it are not closed by it",
+                f"bictl cdc snapshot --table {table.name} --blocking",
             )
     if snapshots:
         return passed(len(snapshots))

@@ -1,7 +1,8 @@
 -- The newest first or last marker of a snapshot, of each source table in a topic's newest generation
--- that has one; beside a last one where its snapshot began (NULL: not in bronze), beside a first one
--- what has been loaded since.
-with marker as materialized (
+-- that has one; beside a last one where its snapshot began (NULL: not in bronze), and whether it closes
+-- nothing for want of that although there is something older; beside a first one what has been loaded
+-- since.
+with recursive marker as materialized (
     select
         coalesce(g.generation_no, 0) as generation_no,
         b.generation,
@@ -25,6 +26,57 @@ newest as (
     from marker
     where generation_no = (select max(generation_no) from marker)
     order by source_table, kafka_timestamp desc, kafka_offset desc
+),
+place as (
+    (
+        select generation, kafka_partition
+        from {bronze}
+        where kafka_topic = %(topic)s
+        order by generation, kafka_partition
+        limit 1
+    )
+    union all
+    select next.generation, next.kafka_partition
+    from place
+    cross join lateral (
+        select l.generation, l.kafka_partition
+        from {bronze} l
+        where l.kafka_topic = %(topic)s
+            and (l.generation, l.kafka_partition) > (place.generation, place.kafka_partition)
+        order by l.generation, l.kafka_partition
+        limit 1
+    ) as next
+),
+-- The first record of each partition, and the one right before an end: what they are part of.
+seen as (
+    select
+        r.*,
+        coalesce(bronze.cdc_source(event, is_envelope, 'snapshot'), 'false') = 'false' as streamed,
+        coalesce(bronze.cdc_position(event), '') as position
+    from (
+        select oldest.*, 'oldest' as kind
+        from place
+        cross join lateral (
+            select l.generation, l.kafka_partition, l.kafka_offset, l.kafka_timestamp, l.cdc_payload
+            from {bronze} l
+            where l.kafka_topic = %(topic)s
+                and l.generation = place.generation
+                and l.kafka_partition = place.kafka_partition
+            order by l.kafka_offset
+            limit 1
+        ) as oldest
+        union all
+        select l.generation, l.kafka_partition, l.kafka_offset, l.kafka_timestamp, l.cdc_payload,
+            'before'
+        from newest
+        join {bronze} l
+            on l.kafka_topic = %(topic)s
+            and l.generation = newest.generation
+            and l.kafka_partition = newest.kafka_partition
+            and l.kafka_offset = newest.kafka_offset - 1
+    ) as r
+    cross join lateral (select bronze.cdc_event(r.cdc_payload) as event offset 0) as unwrapped
+    cross join lateral (select bronze.cdc_is_envelope(event) as is_envelope offset 0) as shape
 )
 select
     newest.source_table,
@@ -34,6 +86,27 @@ select
     newest.kafka_offset as offset,
     began.kafka_partition as first_partition,
     began.kafka_offset as first_offset,
+    not newest.begins
+        and began.kafka_offset is null
+        and exists (
+            select from seen
+            where kind = 'oldest'
+                and (generation <> newest.generation
+                    or kafka_timestamp < newest.kafka_timestamp
+                    and (streamed or position <> newest.position))
+        )
+        -- the only row of a table has no first marker
+        and not (
+            (select count(*) from place where generation = newest.generation) = 1
+            and exists (
+                select from seen
+                where kind = 'before' and generation = newest.generation
+                    and kafka_offset = newest.kafka_offset - 1
+                    and (streamed or position <> newest.position)
+                union all
+                select where newest.kafka_offset = 0
+            )
+        ) as is_headless,
     -- what was loaded last in the generation
     (
         select max(b.kafka_timestamp)

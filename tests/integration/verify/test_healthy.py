@@ -223,6 +223,36 @@ def test_a_snapshot_without_its_end_is_named_until_the_end_is_there(empty_pipeli
     assert in_status(pipeline) == ""
 
 
+def test_a_snapshot_without_its_beginning_is_named_where_it_would_have_closed_a_key(
+    empty_pipeline, write
+):
+    """Compaction may take the first marker before it is read."""
+    pipeline = empty_pipeline
+
+    def row(number, marker, lsn):
+        key, value = plain(number, "r", lsn=lsn)
+        marked = value.replace(b'"snapshot":"false"', f'"snapshot":"{marker}"'.encode())
+        return key, marked, OLD + lsn, 0
+
+    def load(records, first):
+        write(pipeline, records)
+        pipeline.seal(first, first + len(records))
+        pipeline.load()
+        return pipeline.check("C4")
+
+    assert load([row(0, "true", 50), row(1, "last", 50)], 0).state is State.OK  # K11's to say
+    check = load([row(2, "true", 60), row(1, "last", 60)], 2)
+    assert (check.state, check.message) == (
+        State.WARN,
+        "the snapshot that ended at 0:3 has no beginning in bronze: keys that were deleted before "
+        "it are not closed by it",
+    )
+    assert check.hint == "bictl cdc snapshot --table product --blocking"
+    assert load([row(1, "last", 70)], 4).state is State.OK  # a table of one row
+    closing = [row(1, "first", 80), row(2, "last", 80)]
+    assert load(closing, 5).state is State.OK
+
+
 def in_status(pipeline):
     view = f"{pipeline.settings.dbt.view_schema}.{pipeline.table.staging}"
     rows = read_rows(pipeline.database, pipeline.database, pipeline.table, staging=view)
