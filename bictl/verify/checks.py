@@ -375,7 +375,9 @@ CHECKS: tuple[Definition, ...] = (
         "T7",
         "the model shows the columns that the source has",
         BRONZE_TO_STAGING,
-        lambda w: evolution.as_the_source(w.staging_model, w.source_columns, table=w.table),
+        lambda w: evolution.as_the_source(
+            w.staging_model, w.source_columns, rows=w.bronze.rows, table=w.table
+        ),
         grows="with nothing: one record a partition",
     ),
     Definition(
