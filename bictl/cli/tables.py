@@ -122,6 +122,7 @@ def add(
     from bictl.tables.add import add as add_table
 
     with session(context) as here:
+        here.stop.on_first = lambda: None  # nothing is written yet
         result = add_table(
             here.clients.reader,
             here.settings,
@@ -134,6 +135,7 @@ def add(
             modes=_modes(here, topic, decimal=decimal_mode, time=time_mode, binary=binary_mode),
             force=force,
             dry_run=dry_run,
+            before_write=here.stop.check,
         )
         for note in result.notes:
             here.screen.warn(note)
@@ -176,6 +178,7 @@ def sync(
     from bictl.tables.sync import sync as sync_tables
 
     with session(context) as here:
+        here.stop.on_first = lambda: None  # what is written stays, and is whole
         result = sync_tables(
             here.clients.reader,
             here.settings,
@@ -183,6 +186,7 @@ def sync(
             schema_topic=from_schema_topic,
             columns_file=columns,
             dry_run=dry_run,
+            before_write=here.stop.check,
         )
         for note in (note for one in result.tables for note in one.notes):
             here.screen.warn(note)

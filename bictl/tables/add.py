@@ -1,6 +1,6 @@
 """A new table: what the topic says of itself, as configuration, staging model, tests and yaml."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -61,9 +61,11 @@ def add(
     modes: Mapping[str, str] = _NO_MODES,
     force: bool = False,
     dry_run: bool = False,
+    before_write: Callable[[], None] = lambda: None,
 ) -> Added:
     """Writes everything that a topic needs to become a table, or says what it would write.
 
+    `before_write` may raise: then no file was touched.
     Raises ConfigError for a table that is there already, or a configuration that cannot be added
     to; NotFound for a topic or column that is not there; StageFailed where nothing tells the
     columns.
@@ -84,6 +86,7 @@ def add(
     )
     changes = _changes(settings, design, force=force)
     if not dry_run:
+        before_write()
         place.write_all(changes)
     return Added(design=design, changes=tuple(changes), notes=tuple(notes), dry_run=dry_run)
 

@@ -1,7 +1,7 @@
 """A table's model after its source: columns that came, went or changed their type."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,9 +103,11 @@ def sync(
     schema_topic: str | None = None,
     columns_file: Path | None = None,
     dry_run: bool = False,
+    before_write: Callable[[], None] = lambda: None,
 ) -> Synced:
     """Brings the tables' models to the columns that the newest records have; what a person changed
-    in the files stays, names of columns above all.
+    in the files stays, names of columns above all. `before_write` may raise: then the files of this
+    table and of those behind it were not touched.
 
     Raises NotFound for a model that is not there, ConfigError for one that is not made of literals
     or whose key column went.
@@ -123,6 +125,7 @@ def sync(
         )
         followed.append(_follow(settings, table, file, columns, notes))
         if not dry_run:  # at once: the next table's changes may be of the same files
+            before_write()
             place.write_all(followed[-1].changes)
     return Synced(tables=tuple(followed), dry_run=dry_run)
 
