@@ -28,6 +28,7 @@ class Replay:
         self.answers: dict[str, list[tuple[int, str, bytes] | None]] = {}
         self.asked: list[tuple[str, dict[str, str]]] = []
         self.sent: list[tuple[str, Any]] = []  # the bodies of changes, by method and path
+        self.hanging = threading.Event()  # a request that is never answered came
         self._closing = threading.Event()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
@@ -123,6 +124,7 @@ class Replay:
                 else:
                     answer = answers.pop(0) if len(answers) > 1 else answers[0]
                 if answer is None:
+                    replay.hanging.set()
                     replay._closing.wait()
                     return
                 status, kind, body = answer

@@ -3,7 +3,6 @@
 from typing import TYPE_CHECKING
 
 from bictl.cdc.nulls import writers
-from bictl.errors import BictlError
 
 if TYPE_CHECKING:
     from bictl.clients.connect import ConnectWorker
@@ -24,11 +23,8 @@ _SETTINGS = {
 
 def unusual_modes(worker: "ConnectWorker", *, topic: str) -> dict[str, str]:
     """The modes of the connector that writes `topic`, those that are its defaults left out; {}
-    where no connector of the worker writes it, or the worker does not answer."""
-    try:
-        writing = writers(worker, topic=topic)
-    except BictlError:
-        return {}
+    where no connector of the worker writes it."""
+    writing = writers(worker, topic=topic)
     config = writing[0].config if writing else {}
     said = {part: config.get(key, "").strip().lower() for part, key in _SETTINGS.items()}
     return {part: mode for part, mode in said.items() if mode in MODES[part][1:]}

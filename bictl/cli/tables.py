@@ -10,7 +10,7 @@ from bictl.cli.app import Command, group
 from bictl.cli.options import Table
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.errors import UsageError, nearest
+from bictl.errors import BictlError, UsageError, nearest
 
 if TYPE_CHECKING:
     from bictl.tables.place import Change
@@ -235,7 +235,15 @@ def _modes(here: Session, topic: str, **given: str | None) -> dict[str, str]:
                 hint=f"did you mean {nearest(mode, MODES[part])[0]!r}?",
             )
     asked = here.settings.connect.url and not all(given.values())
-    told = unusual_modes(here.clients.connect(), topic=topic) if asked else {}
+    told = {}
+    if asked:
+        try:
+            told = unusual_modes(here.clients.connect(), topic=topic)
+        except BictlError as error:
+            here.screen.warn(
+                f"how the connector writes values is not known ({error.message}): without a schema "
+                "in the records its defaults are taken; --decimal-mode, --time-mode, --binary-mode"
+            )
     said = {part: mode for part, mode in given.items() if mode}
     return {part: mode for part, mode in (told | said).items() if mode != MODES[part][0]}
 

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
 import termios
@@ -170,6 +171,22 @@ def test_the_watch_ends_with_ctrl_c_and_code_0(replay, tmp_path):
     )
     assert code == 0
     assert "FAILED" in said
+
+
+def test_a_worker_that_is_silent_does_not_keep_who_presses_ctrl_c(replay, tmp_path):
+    replay.hang("/connectors?expand=status&expand=info")
+    asking = subprocess.Popen(
+        [sys.executable, "-m", "bictl", "cdc", "status"],
+        env={**os.environ, "BICTL_CONNECT_URL": replay.url, "BICTL_STATE_DIR": str(tmp_path)},
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+    )
+    assert replay.hanging.wait(30)
+    asking.send_signal(signal.SIGINT)
+    _, said = asking.communicate(timeout=5)
+    assert asking.returncode == 130
+    assert said == "error: stopped by a signal\nhint: nothing was changed\n"
 
 
 def test_a_watch_that_the_timeout_ends_tells_what_it_saw_last(cli_plain, replay):

@@ -98,9 +98,10 @@ def _carry(
     stage.check_topics(found, here.clients.reader, signal)
     confirm(here, signal.question, yes=yes)
     arrival = stage.Arrival.after(here.clients.reader, signal.tables)
+    until = patience(here)  # from here on a signal of the system's ends the wait only
     here.clients.write(signal.topic, partition=0, key=signal.key.encode(), value=signal.record)
     here.screen.say(f"asked {signal.connector} by {signal.topic}; it listens every few seconds")
-    place = arrival.await_first(signal, patience=patience(here))
+    place = arrival.await_first(signal, patience=until)
     _show(here, signal, way, place)
     check_stopped(here, signal.connector)
 

@@ -82,7 +82,7 @@ def _look(here: Session, name: str | None, *, again: bool) -> int:
     shown = not here.options.quiet or here.options.output
     reader = here.clients.reader if shown else None  # the check itself needs no topics
     try:
-        found = stage.status(worker(here), name=name, reader=reader)
+        found = stage.status(worker(here, at_once=not again), name=name, reader=reader)
     except Unreachable as error:
         if not again:
             raise

@@ -1,12 +1,14 @@
 """What the commands about the worker share: the worker, the connector that is meant, the wait."""
 
+import signal
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from bictl.cli.session import Session
-from bictl.errors import ConfigError, Interrupted, UsageError
+from bictl.errors import ConfigError, Interrupted, UsageError, exit_code_of
 
 if TYPE_CHECKING:
     from bictl.cdc import Patience
@@ -24,11 +26,21 @@ Name = Annotated[
 ]
 
 
-def worker(here: Session) -> "ConnectWorker":
-    """The configured worker; ConfigError without one."""
+def worker(here: Session, *, at_once: bool = True) -> "ConnectWorker":
+    """The configured worker; ConfigError without one. A signal ends the run at once, however long
+    the worker is silent: until `patience` it is only asked."""
     if not here.settings.connect.url:
         raise ConfigError("[connect] url is not configured", hint=NOT_CONFIGURED.rstrip())
+    if at_once:
+        here.stop.on_first = partial(_end, here)
     return here.clients.connect()
+
+
+def _end(here: Session) -> None:
+    from bictl.ops.leave import leave
+
+    error = Interrupted(here.stop.signal_number or signal.SIGINT)
+    leave(exit_code_of(error), partial(here.screen.error, error.message, "nothing was changed"))
 
 
 def connector_name(here: Session, name: str | None) -> str:
