@@ -14,6 +14,7 @@ Config = Mapping[str, str]
 _HISTORY = "schema.history.internal.kafka."
 _PREFIX = re.compile(r"[A-Za-z0-9._-]+")
 _CONNECTION = ("database.hostname", "database.user", "database.password")
+_OVERRIDES = "snapshot.select.statement.overrides"
 _OPERATIONS = {"c": "inserts", "u": "updates", "d": "deletes", "r": "snapshot rows"}
 
 
@@ -138,6 +139,13 @@ def _losses(config: Config) -> Iterator[Finding]:
             "tombstones.on.delete",
             "false: a compacted topic keeps the rows that were deleted",
             "write true",
+        )
+    if _OVERRIDES in config:
+        yield warn(
+            _OVERRIDES,
+            "what a statement leaves out is in no snapshot, and the next one closes it: staging "
+            "does not show it any more",
+            "leave it out, or take the next snapshot without it",
         )
 
 

@@ -43,6 +43,7 @@ def read_staging_keys(database: "Database", table: "Table", staging: str) -> tup
         missing=_keys(table, found, "missing"),
         extra=_keys(table, found, "extra"),
         stale=_keys(table, found, "stale"),
+        closed=found["closed"],
     )
     parts = ("rows", "ids", "distinct_ids", "operations")
     return keys, Shape(**{name: found[name] for name in parts})

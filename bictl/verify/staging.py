@@ -15,7 +15,10 @@ EXACT_TYPES = {"text", "character varying", "integer", "bigint", "smallint", "bo
 
 @dataclass(frozen=True, kw_only=True)
 class Keys:
-    """The live keys that the fold gives, against the keys that staging shows."""
+    """The live keys that the fold gives, against the keys that staging shows.
+
+    No event deleted the `closed` ones: a later snapshot did not bring them.
+    """
 
     folded: int  # keys with any record at all, deleted ones included
     keyless: int  # records that no key could be found for
@@ -25,6 +28,7 @@ class Keys:
     missing: Sample
     extra: Sample
     stale: Sample
+    closed: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,7 +77,8 @@ def said_pairs(model: "Model", columns: Mapping[str, str]) -> list[tuple[str, st
 def key_sets(keys: Keys, *, table: "Table") -> Finding:
     """T2: staging shows each live key, and no other."""
     if not keys.missing and not keys.extra and not keys.keyless:
-        return passed(keys.folded)
+        said = f"keys closed because the newest snapshot did not bring them: {keys.closed}"
+        return passed(keys.folded, said if keys.closed else "")
     words = []
     if keys.missing:
         words.append(f"{keys.missing.total} keys not in staging: {keys.missing}")

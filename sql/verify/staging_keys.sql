@@ -27,6 +27,7 @@ pair as (
 )
 select
     (select count(*) from newest) as folded,
+    (select count(*) from newest where closed and not gone) as closed,
     (select count(*) from event where key is null) as keyless,
     count(distinct expected_key) as expected,
     count(distinct expected_key) filter (where staged_key is not null) as common,

@@ -195,6 +195,8 @@ def test_a_later_snapshot_closes_what_it_does_not_hold(empty_pipeline, write):
     assert problems(report) == {}
     shown = pipeline.database.rows("select product_id from staging_staging.stg_product order by 1")
     assert shown == [(0,), (1,), (3,), (4,)]
+    said = next(check.message for check in report.checks if check.id == "T2")
+    assert said == "keys closed because the newest snapshot did not bring them: 1"
 
 
 def test_a_snapshot_without_its_end_is_named_until_the_end_is_there(empty_pipeline, write):

@@ -252,6 +252,7 @@ def test_without_a_list_every_table_is_captured():
         ("event.processing.failure.handling.mode", "warn"),
         ("skipped.operations", "d,u"),
         ("tombstones.on.delete", "false"),
+        ("snapshot.select.statement.overrides", "dbo.Product"),
         ("decimal.handling.mode", "double"),
         ("time.precision.mode", "connect"),
         ("value.converter.replace.null.with.default", None),
