@@ -21,7 +21,7 @@ COUNT = 300  # records of the fixture, with updates, deletes and re-inserts amon
 SLOW_TEST = "select 1 as x from {{ ref('stg_product') }} where pg_sleep(600) is null"
 # Where a stage can be made to wait: a lock that another connection holds.
 GATES = {
-    "load-bronze": "lock table bronze.product_cdc in access exclusive mode",
+    "load-bronze": "lock table bronze.product_cdc in share mode",
     "embed": "lock table analytics_features.product_embeddings in share mode",
     "verify": "lock table bronze.product_cdc in access exclusive mode",
 }
