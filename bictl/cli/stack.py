@@ -153,6 +153,8 @@ def start(here: Session, *, jvm: bool = False) -> "Stack":
             stop=here.stop,
         )
     here.stop.check()
+    if here.late:
+        raise here.late  # some service does not answer yet: nothing may say that the stack is up
     for note in started.notes:
         here.screen.warn(note)
     return started

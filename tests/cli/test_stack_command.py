@@ -26,6 +26,8 @@ def test_without_a_stack_there_is_no_configuration_of_it(cli_plain):
 
 def test_up_status_and_down(cli_plain):
     try:
+        cut = cli_plain("--timeout", "0.5", "stack", "up")  # nothing is up by then
+        assert (cut.exit_code, cut.stdout, "is up" in cut.stderr) == (4, "", False)
         up = cli_plain("stack", "up")
         assert up.exit_code == 0
         lines = [line.split("\t") for line in up.stdout.splitlines()]
