@@ -307,8 +307,10 @@ def test_an_ordinary_user_has_a_stack_of_their_own(place):
         sys.path.insert(0, sys.argv[2])
         import bictl.clients.database, http.client, shlex
         from bictl.clients import Clients
-        from bictl import settings
+        from bictl import assets, settings
         import psycopg2.extensions, encodings.idna
+        for file in assets.path("sql", "local").iterdir():
+            assets.sql(f"local/{file.stem}")
         if os.geteuid() == 0:
             os.setgroups([]); os.setgid(65534); os.setuid(65534)
         stack = Stack.start(place)
