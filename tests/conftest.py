@@ -56,8 +56,11 @@ class Completed:
 
 def pytest_configure(config: pytest.Config) -> None:
     """The controlling process (or the only one) makes the directory of this session's stacks."""
-    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # what runs in the background inherits it
+    # what runs in the background, or under nohup, inherits ignored signals
+    if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) == signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
     config.addinivalue_line(  # kafka-python's own way to read its files
         "filterwarnings", "ignore:(read|open)_text is deprecated:DeprecationWarning"
     )

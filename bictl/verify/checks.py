@@ -376,7 +376,7 @@ CHECKS: tuple[Definition, ...] = (
         "the model shows the columns that the source has",
         BRONZE_TO_STAGING,
         lambda w: evolution.as_the_source(
-            w.staging_model, w.source_columns, rows=w.bronze.rows, table=w.table
+            w.staging_model, w.source_columns, rows=lambda: w.bronze.rows, table=w.table
         ),
         grows="with nothing: one record a partition",
     ),
