@@ -10,6 +10,7 @@ from cron_stages import (
     frozen,
     is_alive,
     is_waiting,
+    one_and_swept,
     runs_query,
     slow_project,
     until,
@@ -63,7 +64,7 @@ def test_a_frozen_service_is_named_within_the_timeout(
     assert NAMES[service] in err or (service == "kafka" and "Kafka" in err)
 
 
-@pytest.mark.parametrize("stage", GATES)
+@pytest.mark.parametrize("stage", one_and_swept(*GATES))
 def test_a_stage_that_waits_inside_postgres_ends_with_its_query(arrived, bictl, clients, stage):
     more = {"embed": ("--rebuild",), "load-bronze": ("--replay",)}.get(stage, ())
     with closed_gate(clients, stage):

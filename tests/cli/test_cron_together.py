@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-from cron_stages import COUNT
+from cron_stages import COUNT, one_and_swept
 
 from bictl.ops.locks import stage_lock, topic_lock
 
@@ -102,7 +102,7 @@ def held(settings, clients):
 STAGES = ("ingest", "load-bronze", "transform", "embed")
 
 
-@pytest.mark.parametrize("stage", STAGES)
+@pytest.mark.parametrize("stage", one_and_swept(*STAGES))
 def test_who_waits_says_once_for_whom_and_gets_the_lock_when_it_is_free(
     produced, held, bictl, cli, stage
 ):

@@ -4,7 +4,7 @@ import json
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from cron_stages import COUNT
+from cron_stages import COUNT, one_and_swept
 
 
 def _steps(done):
@@ -53,7 +53,8 @@ def test_a_table_that_fails_does_not_stop_the_others(produced, cli, settings):
 
 
 @pytest.mark.parametrize(
-    "variable", ["BICTL_KAFKA_BOOTSTRAP_SERVERS", "BICTL_S3_ENDPOINT_URL", "BICTL_POSTGRES_PORT"]
+    "variable",
+    one_and_swept("BICTL_POSTGRES_PORT", "BICTL_KAFKA_BOOTSTRAP_SERVERS", "BICTL_S3_ENDPOINT_URL"),
 )
 def test_a_service_that_is_down_is_named_with_code_4_and_the_next_run_completes(
     produced, cli, variable
