@@ -156,7 +156,7 @@ def test_a_missing_maven_is_told(tmp_path, monkeypatch, empty_cache):
     [
         ("Cannot access central (…) in offline mode and the artifact … is not available", 4),
         ("Could not transfer artifact a:b:pom:1 from/to central: repo: Name does not resolve", 4),
-        ("Connect to repo.maven.apache.org:443 failed: Connection refused", 4),
+        ("Connect to repo.example.org:443 failed: Connection refused", 4),
         ("No space left on device", 1),
     ],
 )
