@@ -1,13 +1,13 @@
 """Waiting for an effect: the worker takes a request at once and does it in its own time."""
 
 import queue
-import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TypeVar
 
+from bictl.clients.listener import begun
 from bictl.errors import BictlError, Unreachable
 from bictl.records import Stop, never_stop
 
@@ -32,15 +32,7 @@ class Patience:
 def unless(stop: Stop, ask: Callable[[], _T]) -> _T | None:
     """What `ask` returns or raises, or None when `stop` came first: for a request that changes
     nothing and whose answer takes long. It is left to its own timeout then."""
-    answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
-
-    def answer() -> None:
-        try:
-            answers.put((ask(), None))
-        except BaseException as error:  # for the thread that waits
-            answers.put((None, error))
-
-    threading.Thread(target=answer, daemon=True).start()
+    answers = begun(ask)
     while not stop():
         with suppress(queue.Empty):
             found, error = answers.get(timeout=PAUSE)

@@ -113,9 +113,8 @@ def distrust(host: str, port: int, *, authority: str = "", postgres: bool = Fals
     return None
 
 
-def patiently(ask: Callable[[], _T], suspect: Callable[[BaseException | None], None]) -> _T:
-    """What `ask` returns or raises. When it fails, or takes long (None), `suspect` is called, which
-    may know better and raise; a call that still waits is left to its own timeout."""
+def begun(ask: Callable[[], _T]) -> "queue.SimpleQueue[tuple[_T | None, BaseException | None]]":
+    """Asks in a thread of its own; where (answer, None) or (None, error) will be."""
     answers: queue.SimpleQueue[tuple[_T | None, BaseException | None]] = queue.SimpleQueue()
 
     def answer() -> None:
@@ -125,6 +124,13 @@ def patiently(ask: Callable[[], _T], suspect: Callable[[BaseException | None], N
             answers.put((None, error))
 
     threading.Thread(target=answer, daemon=True).start()
+    return answers
+
+
+def patiently(ask: Callable[[], _T], suspect: Callable[[BaseException | None], None]) -> _T:
+    """What `ask` returns or raises. When it fails, or takes long (None), `suspect` is called, which
+    may know better and raise; a call that still waits is left to its own timeout."""
+    answers = begun(ask)
     try:
         found, error = answers.get(timeout=PATIENCE)
     except queue.Empty:
@@ -192,10 +198,10 @@ def _ask_broker(connection: socket.socket, api: int, version: int, body: bytes) 
     """The answer's body; None when it is not the answer to this question."""
     request = struct.pack(">hhih", api, version, _CORRELATION, -1) + body
     connection.sendall(struct.pack(">i", len(request)) + request)
-    size, correlation = struct.unpack(">ii", _exactly(connection, 8))
+    size, correlation = struct.unpack(">ii", exactly(connection, 8))
     if correlation != _CORRELATION or not 4 < size < 1 << 20:
         return None
-    return _exactly(connection, size - 4)
+    return exactly(connection, size - 4)
 
 
 def _mechanisms(answer: bytes) -> tuple[str, ...]:
@@ -210,7 +216,8 @@ def _mechanisms(answer: bytes) -> tuple[str, ...]:
     return tuple(name for name in names if name != "?")  # some repeat what was asked for
 
 
-def _exactly(connection: socket.socket, size: int) -> bytes:
+def exactly(connection: socket.socket, size: int) -> bytes:
+    """So many bytes; ConnectionResetError where the connection ends before."""
     answer = b""
     while len(answer) < size:
         part = connection.recv(size - len(answer))

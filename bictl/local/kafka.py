@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from bictl.errors import StageFailed
 from bictl.local import virtual_machine
-from bictl.local.metadata import broker_answers
+from bictl.local.metadata import Broker
 from bictl.local.ports import HOST
 from bictl.local.processes import Command
 from bictl.local.service import Place
@@ -18,17 +18,16 @@ _CLUSTER = "YmljdGwtbG9jYWwtanZtMQ"  # 16 bytes in base64
 _HEAP = 512  # MiB
 
 
-class Kafka:
+class Kafka(Broker):
     """Kafka without authentication, on loopback; topics are created when they are written."""
 
-    name: ClassVar[str] = "kafka"
     port_names: ClassVar[tuple[str, ...]] = ("kafka", "kafka.controller")
     depends_on: ClassVar[tuple[str, ...]] = ()
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     usual_start: ClassVar[float] = 15.0
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        super().__init__(place)
         self._home = place.directory / "kafka"
         self._properties = self._home / "server.properties"
         self._formatted = self._home / "formatted"
@@ -54,22 +53,6 @@ class Kafka:
         """Its configuration is a path in the stack's directory."""
         path = str(self._properties)
         return ("kafka.Kafka", path), ("kafka.tools.StorageTool", path)
-
-    def elsewhere(self) -> list[Path]:
-        """Nothing."""
-        return []
-
-    def is_ready(self) -> bool:
-        """Whether it answers."""
-        return self.answers()
-
-    def answers(self) -> bool:
-        """Whether it gives the cluster's metadata, one broker in it."""
-        return broker_answers(self._place.ports["kafka"])
-
-    def endpoint(self) -> str:
-        """The bootstrap server."""
-        return f"{HOST}:{self._place.ports['kafka']}"
 
     def tidy(self) -> None:
         """Remove the native libraries that a killed process leaves."""

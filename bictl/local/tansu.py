@@ -2,27 +2,25 @@
 
 import os
 import signal
-from pathlib import Path
 from typing import ClassVar
 
-from bictl.local.metadata import broker_answers
+from bictl.local.metadata import Broker
 from bictl.local.ports import HOST
 from bictl.local.processes import Command
 from bictl.local.seaweed import BROKER_BUCKET, REGION
 from bictl.local.service import Place, package_file
 
 
-class Tansu:
+class Tansu(Broker):
     """A broker of one node, without authentication, on loopback."""
 
-    name: ClassVar[str] = "kafka"
     port_names: ClassVar[tuple[str, ...]] = ("kafka",)
     depends_on: ClassVar[tuple[str, ...]] = ("s3",)
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
     usual_start: ClassVar[float] = 3.0
 
     def __init__(self, place: Place) -> None:
-        self._place = place
+        super().__init__(place)
         self._mark = str(place.directory / "tansu")  # stands as argv[0]: no other argument would
 
     def prepare(self) -> None:
@@ -53,22 +51,6 @@ class Tansu:
     def marks(self) -> tuple[tuple[str, ...], ...]:
         """Its own name is a path in the stack's directory."""
         return ((self._mark, "broker"),)
-
-    def elsewhere(self) -> list[Path]:
-        """Nothing."""
-        return []
-
-    def is_ready(self) -> bool:
-        """Whether it answers."""
-        return self.answers()
-
-    def answers(self) -> bool:
-        """Whether it gives the cluster's metadata, one broker in it."""
-        return broker_answers(self._place.ports["kafka"])
-
-    def endpoint(self) -> str:
-        """The bootstrap server."""
-        return f"{HOST}:{self._place.ports['kafka']}"
 
     def tidy(self) -> None:
         """Nothing is left."""

@@ -9,13 +9,12 @@ from pathlib import Path
 
 from bictl.local.jars import fetch
 from bictl.local.java import java
+from bictl.local.kafka import properties
 
 _STARTED = "Kafka Server started (kafka.server.KafkaRaftServer)"
 _PARENT_DIES = 1  # PR_SET_PDEATHSIG: the broker ends with the tests, also when these are killed
+# Over the local stack's own: of a key that stands twice Kafka takes the last.
 _PROPERTIES = """
-process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@127.0.0.1:{controller}
 listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl},CONTROLLER://127.0.0.1:{controller}
 advertised.listeners=PLAINTEXT://127.0.0.1:{port},SASL_PLAINTEXT://127.0.0.1:{sasl}
 listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
@@ -24,22 +23,6 @@ listener.name.sasl_plaintext.plain.sasl.jaas.config=\\
  org.apache.kafka.common.security.plain.PlainLoginModule required user_reader="reader-secret";
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 super.users=User:ANONYMOUS
-controller.listener.names=CONTROLLER
-inter.broker.listener.name=PLAINTEXT
-log.dirs={directory}/data
-default.replication.factor=1
-offsets.topic.replication.factor=1
-offsets.topic.num.partitions=1
-transaction.state.log.replication.factor=1
-transaction.state.log.min.isr=1
-transaction.state.log.num.partitions=1
-group.initial.rebalance.delay.ms=0
-num.network.threads=2
-num.io.threads=2
-log.cleaner.backoff.ms=500
-log.retention.check.interval.ms=1000
-log.segment.delete.delay.ms=1000
-auto.create.topics.enable=true
 """
 _LOGGING = """
 log4j.rootLogger=INFO, stdout
@@ -58,10 +41,9 @@ class Broker:
         self.address, self.sasl_address = f"127.0.0.1:{port}", f"127.0.0.1:{sasl}"
         self._log = directory / "kafka.log"
         self._process: subprocess.Popen | None = None
-        properties = _PROPERTIES.format(
-            port=port, sasl=sasl, controller=controller, directory=directory
-        )
-        (directory / "server.properties").write_text(properties)
+        own = properties(directory / "data", {"kafka": port, "kafka.controller": controller})
+        more = _PROPERTIES.format(port=port, sasl=sasl, controller=controller)
+        (directory / "server.properties").write_text(own + more)
         (directory / "log4j.properties").write_text(_LOGGING)
         self._java = [
             str(java()),
