@@ -28,6 +28,8 @@ from bictl.local.processes import observe
 from bictl.local.stack import Stack
 from bictl.settings import Settings
 
+pytest_plugins = ["pipelines"]  # a healthy pipeline, for each test that damages one
+
 # A loaded machine is no failure: pytest-timeout bounds a test that hangs.
 hypothesis.settings.register_profile("bictl", deadline=None)
 hypothesis.settings.load_profile("bictl")

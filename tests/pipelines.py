@@ -1,4 +1,4 @@
-"""One healthy pipeline a session, copied for each test that damages it.
+"""One healthy pipeline a session, copied for each test that damages it: a plugin of all tests.
 
 The database is a template, the bucket is copied object by object; the topic is read only, so it is
 shared. Tests that change the topic make a pipeline of their own.
