@@ -14,6 +14,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from bictl import __version__
 
 FORMATS = ("table", "tsv", "json", "jsonl")
+VERDICT_FORMATS = ("nagios", "prometheus")
 
 
 @dataclass
@@ -98,9 +99,9 @@ def _unwrapped(text: str) -> str:
 
 
 class VerifyCommand(Command):
-    """verify has two more forms."""
+    """verify has more forms: a verdict is also for monitors and for people's browsers."""
 
-    formats = (*FORMATS, "nagios")
+    formats = (*FORMATS, *VERDICT_FORMATS)
 
 
 def _common_options(formats: tuple[str, ...]) -> list[Any]:
@@ -282,9 +283,9 @@ def root(
     ] = False,
 ) -> None:
     """Carry every change of a SQL Server table into a searchable Postgres, and prove it."""
-    if output == "nagios" and context.invoked_subcommand not in ("verify", None):
-        raise typer.BadParameter("-o nagios is a form of `bictl verify` only.")
-    if output and output not in (*FORMATS, "nagios"):
+    if output in VERDICT_FORMATS and context.invoked_subcommand not in ("verify", None):
+        raise typer.BadParameter(f"-o {output} is a form of `bictl verify` only.")
+    if output and output not in (*FORMATS, *VERDICT_FORMATS):
         raise typer.BadParameter(f"{output!r} is not one of {', '.join(FORMATS)}.")
     if log_format not in ("text", "json"):
         raise typer.BadParameter(f"{log_format!r} is not text or json.")

@@ -15,6 +15,7 @@ from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
 from bictl.errors import BictlError, NotFound, Unreachable, UsageError
 from bictl.inert import inert
+from bictl.ops.ledger import STAGES
 from bictl.records import short_id
 
 if TYPE_CHECKING:
@@ -49,7 +50,6 @@ LAST = (
     Column("run_id", wide=True),
     Column("newest_run", wide=True),
 )
-STAGES = ("ingest", "load-bronze", "transform", "embed", "verify")
 _OTHERS = ("quarantine-retry", "prune", "migrate")
 
 

@@ -84,6 +84,7 @@ def verify(
       bictl verify --table product --deep
       bictl verify --quick -o nagios          # what a monitor calls
       bictl verify --json | jq '.checks[] | select(.state != "ok")'
+      bictl verify -o prometheus > v.new; test -s v.new && mv v.new verify.prom
     """
     if quick and deep:
         raise UsageError("--quick and --deep exclude each other", hint="give one")
@@ -128,6 +129,9 @@ def _show(here: Session, reports: "list[Report]") -> int:
     if form == "nagios":
         here.screen.write(nagios_text(reports).rstrip("\n"))
         return nagios_code(reports)
+    if form == "prometheus":
+        here.screen.write(_metrics(here, reports).rstrip("\n"))
+        return code
     if form in ("json", "jsonl"):
         here.screen.show(_document([as_document(report) for report in reports], form, code))
     elif here.options.quiet and not here.options.output:
@@ -135,6 +139,15 @@ def _show(here: Session, reports: "list[Report]") -> int:
     else:
         show_tables(here, reports)
     return code
+
+
+def _metrics(here: Session, reports: "list[Report]") -> str:
+    """The exposition, with each stage's last success beside the verdicts."""
+    from bictl.verify.history import last_successes
+    from bictl.verify.prometheus import prometheus_text
+
+    names = [report.table for report in reports]
+    return prometheus_text(reports, last_successes(here.clients.new_database, names))
 
 
 def _document(documents: Sequence[dict[str, object]], form: str, code: int) -> View:

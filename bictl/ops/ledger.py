@@ -13,6 +13,7 @@ from bictl.records import short_id
 if TYPE_CHECKING:
     from bictl.clients.database import Database
 
+STAGES = ("ingest", "load-bronze", "transform", "embed", "verify")  # in the order of the flow
 STATES = ("ok", "warn", "fail", "unknown", "killed", "running")
 _LOOKS = 3
 _HEX = re.compile(r"[0-9a-f]{1,32}")

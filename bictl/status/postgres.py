@@ -14,7 +14,7 @@ from bictl import assets
 from bictl.clients.relations import quoted
 from bictl.errors import StageFailed, TimedOut
 from bictl.ops import ledger
-from bictl.ops.ledger import Last
+from bictl.ops.ledger import STAGES, Last
 from bictl.status.report import Layer, Verdict
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from bictl.settings import Table
 
 BUDGET = 0.15  # seconds a count
-STAGES = ("ingest", "load-bronze", "transform", "embed", "verify")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -60,6 +60,16 @@ def as_document(report: Report) -> dict[str, Any]:
             {"generation": generation, "partition": partition, "next": frontier}
             for generation, partition, frontier in report.frontiers
         ],
+        "partitions": [
+            {
+                "partition": item.number,
+                "start": item.start,
+                "end": item.end,
+                "frontier": item.frontier,
+                "waits": item.waits,
+            }
+            for item in report.partitions
+        ],
         "boundaries": [_boundary(item) for item in report.boundaries],
         "checks": [_check(item) for item in report.checks],
     }

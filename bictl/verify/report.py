@@ -175,6 +175,18 @@ class Boundary:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Partition:
+    """One partition at the cut. `frontier` is None before anything was sealed of it; `waits` is the
+    age in seconds of the oldest record above it, None where there is none."""
+
+    number: int
+    start: int
+    end: int  # read_committed
+    frontier: int | None = None
+    waits: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Report:
     """The verdict on one table, over an explicit cut."""
 
@@ -193,6 +205,7 @@ class Report:
     accepted_loss: Sample = NOTHING  # offsets that a person acknowledged as lost
     quarantined: int = 0  # records that are accounted for there, and not in bronze
     frontiers: tuple[tuple[str, int, int], ...] = ()  # generation, partition, next offset
+    partitions: tuple[Partition, ...] = ()  # of the topic as it is now
     expired: Sample = NOTHING  # offsets whose objects a lifecycle rule took, bronze holds them
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran

@@ -19,6 +19,7 @@ from bictl.verify.report import (
     Boundary,
     Check,
     Kind,
+    Partition,
     Report,
     Sample,
     State,
@@ -120,6 +121,7 @@ def verify(
             accepted_loss=_accepted_loss(world),
             quarantined=_quarantined(world),
             frontiers=_frontiers(world),
+            partitions=_partitions(world),
             expired=_expired(world),
             partial=bool(select or exclude),
             since=getattr(verdict, "words", ""),
@@ -242,4 +244,20 @@ def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:
         (generation, partition, frontier)
         for generation, partition in world.shelf.places
         if (frontier := world.shelf.frontier((generation, partition))) is not None
+    )
+
+
+def _partitions(world: World) -> tuple[Partition, ...]:
+    """Every partition at the cut; nothing where that could not be fixed."""
+    if "cut" not in world.known:
+        return ()
+    return tuple(
+        Partition(
+            number=part.partition,
+            start=part.start,
+            end=part.end,
+            frontier=part.frontier,
+            waits=world.cut.age(part),
+        )
+        for part in world.cut.parts
     )

@@ -20,7 +20,7 @@ import typer
 from connect_replay import Replay
 
 from bictl import assets
-from bictl.cli.app import COMMANDS
+from bictl.cli.app import COMMANDS, VERDICT_FORMATS
 from bictl.local.stack import Stack
 from bictl.settings.values import PRODUCT
 
@@ -129,7 +129,7 @@ def commands() -> list[str]:
 
 def forms(command: str) -> tuple[str, ...]:
     """The values of -o that a command takes."""
-    more = ("nagios",) if command == "verify" else ()
+    more = VERDICT_FORMATS if command == "verify" else ()
     return ("table", "tsv", "json", "jsonl", *more)
 
 
