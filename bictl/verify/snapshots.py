@@ -21,7 +21,8 @@ class Snapshot:
     """The newest marker of a source table's snapshots; `begins` for a first one.
 
     `rows_so_far` counts what came since a first one, that one included; `newest_at` is when the
-    record that was loaded last was written. `is_headless`: an end without a beginning, which closes
+    record that was loaded last was written. `unloaded` counts the offsets between its markers that
+    no loaded object holds, and `is_headless` marks an end without a beginning: such an end closes
     no key, although there are records from before it.
     """
 
@@ -35,6 +36,7 @@ class Snapshot:
     newest_at: datetime
     rows_so_far: int
     quarantined: int
+    unloaded: int = 0
     is_headless: bool = False
 
     @property
@@ -99,6 +101,13 @@ def _ended(snapshots: Sequence[Snapshot], rows: int, table: "Table") -> Finding:
                 f"{one.quarantined} records of the snapshot{_of(one)} that ended at {one.place} are"
                 " in quarantine: keys that were deleted before it are not closed by it",
                 f"bictl quarantine retry --table {table.name}",
+            )
+        if one.unloaded:
+            return _warn(
+                snapshots,
+                f"{one.unloaded} offsets of the snapshot{_of(one)} that ended at {one.place} are"
+                " not loaded: keys that were deleted before it are not closed by it",
+                f"bictl load-bronze --table {table.name}",
             )
         if one.is_headless:
             return _warn(

@@ -276,8 +276,9 @@ concat_ws('.',
     snapshot was taken comes behind it with older positions, and a restored source counts anew.
 
     Finished: a last marker with a first marker of the same position before it, and nothing of what
-    stands between them in quarantine. A table of one row has only the last marker; that it is so is
-    seen from the record right before it, where the topic has one partition. -#}
+    stands between them in quarantine or not loaded: that may be of any key. A table of one row has
+    only the last marker; that it is so is seen from the record right before it, where the topic has
+    one partition. -#}
 {% macro cdc_closed(bronze) -%}
 marker as materialized (
     select
@@ -296,7 +297,31 @@ marker as materialized (
     where bronze.cdc_snapshot_marker(b.cdc_payload) in ('first', 'last')
 ),
 
-finished_snapshot as (
+-- What is not loaded, before an object that is: a damaged object, a loss, or what nobody has read.
+hole as materialized (
+    select *
+    from (
+        select
+            kafka_topic,
+            generation,
+            kafka_partition,
+            first_offset as to_offset,
+            coalesce(max(next_offset) over earlier, 0) as from_offset,
+            max(max_timestamp) over earlier as from_timestamp,
+            min(min_timestamp) over later as to_timestamp
+        from bictl.object_ledger
+        window
+            place as (
+                partition by kafka_topic, generation, kafka_partition
+                order by first_offset, next_offset
+            ),
+            earlier as (place rows between unbounded preceding and 1 preceding),
+            later as (place rows between current row and unbounded following)
+    ) as step
+    where to_offset > from_offset
+),
+
+closed as materialized (
     select distinct on (ended.source_table)
         ended.source_table,
         ended.generation_no,
@@ -373,6 +398,30 @@ finished_snapshot as (
                     then q.kafka_offset < ended.kafka_offset
                     else q.kafka_timestamp <= ended.kafka_timestamp end
         )
+        and case
+            when exists (
+                select from oldest
+                where
+                    oldest.generation_no < ended.generation_no
+                    or oldest.generation_no = ended.generation_no
+                    and case when oldest.kafka_partition = began.kafka_partition
+                        then oldest.kafka_offset < began.kafka_offset
+                        else oldest.kafka_timestamp < began.kafka_timestamp end
+            )
+            then not exists (
+                select from hole
+                where
+                    hole.kafka_topic = ended.kafka_topic
+                    and hole.generation = ended.generation
+                    and case when hole.kafka_partition = began.kafka_partition
+                        then hole.to_offset > began.kafka_offset
+                        else coalesce(hole.to_timestamp >= began.kafka_timestamp, true) end
+                    and case when hole.kafka_partition = ended.kafka_partition
+                        then hole.from_offset < ended.kafka_offset
+                        else coalesce(hole.from_timestamp <= ended.kafka_timestamp, true) end
+            )
+            else false
+        end
     order by
         ended.source_table,
         ended.generation_no desc,
@@ -418,18 +467,5 @@ oldest as (
         order by b.kafka_offset
         limit 1
     ) as first_record
-),
-
-closed as materialized (
-    select *
-    from finished_snapshot as s
-    where exists (
-        select from oldest
-        where oldest.generation_no < s.generation_no
-            or oldest.generation_no = s.generation_no
-            and case when oldest.kafka_partition = s.kafka_partition
-                then oldest.kafka_offset < s.kafka_offset
-                else oldest.kafka_timestamp < s.kafka_timestamp end
-    )
 )
 {%- endmacro %}

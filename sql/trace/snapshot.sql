@@ -19,6 +19,27 @@ with marker as materialized (
     cross join lateral (select bronze.cdc_is_envelope(event) as is_envelope offset 0) as shape
     where b.kafka_topic = %(topic)s
         and bronze.cdc_snapshot_marker(b.cdc_payload) in ('first', 'last')
+),
+hole as (
+    select *
+    from (
+        select
+            generation,
+            kafka_partition,
+            first_offset as to_offset,
+            coalesce(max(next_offset) over earlier, 0) as from_offset,
+            max(max_timestamp) over earlier as from_timestamp,
+            min(min_timestamp) over later as to_timestamp
+        from bictl.object_ledger
+        where kafka_topic = %(topic)s
+        window
+            place as (
+                partition by generation, kafka_partition order by first_offset, next_offset
+            ),
+            earlier as (place rows between unbounded preceding and 1 preceding),
+            later as (place rows between current row and unbounded following)
+    ) as step
+    where to_offset > from_offset
 )
 select distinct on (ended.source_table)
     ended.source_table,
@@ -72,6 +93,16 @@ where not ended.begins
             and case when q.kafka_partition = ended.kafka_partition
                 then q.kafka_offset < ended.kafka_offset
                 else q.kafka_timestamp <= ended.kafka_timestamp end
+    )
+    and not exists (
+        select from hole
+        where hole.generation = ended.generation
+            and case when hole.kafka_partition = began.kafka_partition
+                then hole.to_offset > began.kafka_offset
+                else coalesce(hole.to_timestamp >= began.kafka_timestamp, true) end
+            and case when hole.kafka_partition = ended.kafka_partition
+                then hole.from_offset < ended.kafka_offset
+                else coalesce(hole.from_timestamp <= ended.kafka_timestamp, true) end
     )
 order by
     ended.source_table,

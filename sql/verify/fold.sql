@@ -152,6 +152,29 @@ snapshot_end as (
     from event e
     where snapshot in ('first', 'first_in_data_collection', 'last', 'last_in_data_collection')
 ),
+-- What no loaded object holds although later ones are loaded: one list of ranges a partition, with
+-- the times of what stands on either side of each.
+unloaded as (
+    select
+        generation,
+        kafka_partition,
+        hole,
+        (select max(l.max_timestamp) from bictl.object_ledger l
+            where (l.kafka_topic, l.generation, l.kafka_partition)
+                = (%(topic)s, covered.generation, covered.kafka_partition)
+                and l.next_offset <= lower(hole)) as since,
+        (select min(l.min_timestamp) from bictl.object_ledger l
+            where (l.kafka_topic, l.generation, l.kafka_partition)
+                = (%(topic)s, covered.generation, covered.kafka_partition)
+                and l.first_offset >= upper(hole)) as until
+    from (
+        select generation, kafka_partition, range_agg(int8range(first_offset, next_offset)) as held
+        from bictl.object_ledger
+        where kafka_topic = %(topic)s
+        group by generation, kafka_partition
+    ) as covered
+    cross join lateral unnest(int8multirange(int8range(0, upper(range_merge(held)))) - held) as hole
+),
 finished_snapshot as (
     select ended.*, began.kafka_partition as from_partition, began.kafka_offset as from_offset,
         began.kafka_timestamp as from_timestamp
@@ -191,6 +214,16 @@ finished_snapshot as (
                 and case when q.kafka_partition = ended.kafka_partition
                     then q.kafka_offset < ended.kafka_offset
                     else q.kafka_timestamp <= ended.kafka_timestamp end)
+        -- nor may it have a record that is not loaded
+        and not exists (
+            select from unloaded u
+            where u.generation = ended.generation
+                and case when u.kafka_partition = began.kafka_partition
+                    then upper(hole) > began.kafka_offset
+                    else coalesce(until, 'infinity') >= began.kafka_timestamp end
+                and case when u.kafka_partition = ended.kafka_partition
+                    then lower(hole) < ended.kafka_offset
+                    else coalesce(since, '-infinity') <= ended.kafka_timestamp end)
 ),
 -- Of each source table the newest one counts.
 newest_snapshot as materialized (

@@ -1,7 +1,8 @@
 -- The newest first or last marker of a snapshot, of each source table in a topic's newest generation
 -- that has one; beside a last one where its snapshot began (NULL: not in bronze), and whether it closes
 -- nothing for want of that although there is something older; beside a first one what has been loaded
--- since.
+-- since; between the two what is in quarantine and, where there is something older, how many
+-- offsets no loaded object holds.
 with recursive marker as materialized (
     select
         coalesce(g.generation_no, 0) as generation_no,
@@ -46,6 +47,29 @@ place as (
         order by l.generation, l.kafka_partition
         limit 1
     ) as next
+),
+-- What no loaded object holds although later ones are loaded: one list of ranges a partition, with
+-- the times of what stands on either side of each.
+unloaded as (
+    select
+        generation,
+        kafka_partition,
+        hole,
+        (select max(l.max_timestamp) from bictl.object_ledger l
+            where (l.kafka_topic, l.generation, l.kafka_partition)
+                = (%(topic)s, covered.generation, covered.kafka_partition)
+                and l.next_offset <= lower(hole)) as since,
+        (select min(l.min_timestamp) from bictl.object_ledger l
+            where (l.kafka_topic, l.generation, l.kafka_partition)
+                = (%(topic)s, covered.generation, covered.kafka_partition)
+                and l.first_offset >= upper(hole)) as until
+    from (
+        select generation, kafka_partition, range_agg(int8range(first_offset, next_offset)) as held
+        from bictl.object_ledger
+        where kafka_topic = %(topic)s
+        group by generation, kafka_partition
+    ) as covered
+    cross join lateral unnest(int8multirange(int8range(0, upper(range_merge(held)))) - held) as hole
 ),
 -- The first record of each partition, and the one right before an end: what they are part of.
 seen as (
@@ -144,7 +168,24 @@ select
             and case when q.kafka_partition = newest.kafka_partition
                 then q.kafka_offset < newest.kafka_offset
                 else q.kafka_timestamp <= newest.kafka_timestamp end
-    ) end as quarantined
+    ) end as quarantined,
+    case when newest.begins or began.kafka_offset is null then 0 else (
+        select coalesce(sum(upper(hole) - lower(hole)), 0)::bigint
+        from unloaded u
+        where u.generation = newest.generation
+            and exists (
+                select from seen
+                where kind = 'oldest'
+                    and (generation <> newest.generation
+                        or kafka_timestamp < began.kafka_timestamp)
+            )
+            and case when u.kafka_partition = began.kafka_partition
+                then upper(hole) > began.kafka_offset
+                else coalesce(until, 'infinity') >= began.kafka_timestamp end
+            and case when u.kafka_partition = newest.kafka_partition
+                then lower(hole) < newest.kafka_offset
+                else coalesce(since, '-infinity') <= newest.kafka_timestamp end
+    ) end as unloaded
 from newest
 left join lateral (
     select kafka_partition, kafka_offset, kafka_timestamp

@@ -12,7 +12,7 @@ NOW = datetime(2026, 1, 1, 12, tzinfo=UTC)
 TABLE = Table(name="product", topic="t")
 
 
-def snapshot(*, begins: bool, age: int = 3600, so_far: int = 500, quarantined: int = 0) -> Snapshot:
+def snapshot(*, begins: bool, age: int = 3600, so_far: int = 500, **known: int) -> Snapshot:
     return Snapshot(
         source_table="C.dbo.P",
         begins=begins,
@@ -23,7 +23,7 @@ def snapshot(*, begins: bool, age: int = 3600, so_far: int = 500, quarantined: i
         first_offset=0,
         newest_at=NOW - timedelta(seconds=age),
         rows_so_far=so_far if begins else 0,
-        quarantined=quarantined,
+        **{"quarantined": 0, **known},
     )
 
 
@@ -60,6 +60,7 @@ def test_one_without_an_end_is_incomplete_with_its_beginning_its_rows_and_its_re
         (snapshot(begins=True), 7, "7 records are not in bronze yet"),
         (snapshot(begins=True, so_far=1), 0, "the first of several tables"),
         (snapshot(begins=False, quarantined=2), 0, "2 records of the snapshot of C.dbo.P"),
+        (snapshot(begins=False, unloaded=2), 0, "2 offsets of the snapshot of C.dbo.P"),
     ],
 )
 def test_what_may_still_come_or_cannot_be_told_is_a_warning(one, waiting, words):
