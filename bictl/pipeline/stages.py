@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bictl.settings import Table
     from bictl.staging import TransformResult
     from bictl.verify import Report
+    from bictl.verify.surroundings import Surroundings
 
 VERDICT_PATIENCE = 10.0  # seconds: the next quick look stands on what the ledger keeps of this one
 
@@ -215,10 +216,26 @@ def verify(
             keeps_nulls=partial(_keeps_nulls, work, table),
             worker=work.clients.connect if work.settings.connect.url else None,
             staging_model=partial(_staging_model, work, table),
+            around=_around(work, table),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}
     return report
+
+
+def _around(work: Work, table: "Table") -> "Surroundings":
+    """What stands around the three systems, by the configuration."""
+    from bictl.verify.surroundings import Surroundings
+
+    given = work.settings.verify
+    return Surroundings(
+        group=work.settings.kafka.group,
+        state_dir=work.settings.state_dir,
+        settle=given.settle,
+        max_lock=given.max_lock,
+        max_latency=given.max_latency,
+        run_every=given.run_every,
+    )
 
 
 def _keeps_nulls(work: Work, table: "Table") -> bool | None:

@@ -195,12 +195,23 @@ class Embedding:
 
 @dataclass(frozen=True, kw_only=True)
 class Verify:
-    """`[verify]`. Records younger than `max_lag` seconds may still be in flight."""
+    """`[verify]`. Seconds. Records younger than `max_lag` may still be in flight. Changes of the
+    source that no layer has yet are given `settle` to arrive. A lock may be held for `max_lock`.
+
+    Two promises are judged where they are given, 0 is none: that 95 of 100 records of a day are in
+    bronze `max_latency` after their commit, and that each stage succeeds every `run_every`.
+    """
 
     max_lag: int = 300
+    settle: int = 30
+    max_lock: int = 21_600
+    max_latency: int = 0
+    run_every: int = 0
 
     def __post_init__(self) -> None:
-        _within("verify", self, "max_lag", 0, 365 * 86400)
+        for key in ("max_lag", "max_lock", "max_latency", "run_every"):
+            _within("verify", self, key, 0, 365 * 86400)
+        _within("verify", self, "settle", 0, 3600)
 
 
 @dataclass(frozen=True, kw_only=True)

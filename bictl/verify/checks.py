@@ -14,6 +14,7 @@ from bictl.verify import (
     contents,
     evolution,
     kafka,
+    latency,
     meta,
     objects,
     replaced,
@@ -444,6 +445,15 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: meta.full_verdict(w.verdict, table=w.table),
         level=_QUICK,
         only=_QUICK,
+    ),
+    Definition(
+        "M7",
+        "records arrive as soon as was promised",
+        META,
+        lambda w: latency.judge(
+            w.latency, max_latency=w.question.around.max_latency, table=w.table
+        ),
+        grows="with the last day's records, and with vectors",
     ),
 )
 

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bictl.verify.headline import totals
-from bictl.verify.report import Boundary, Check, Report, Sample, State, percent
+from bictl.verify.report import Boundary, Check, Hop, Report, Sample, State, percent
 
 SCHEMA = "bictl.verify/1"
 _NAGIOS = {State.OK: 0, State.WARN: 1, State.FAIL: 2, State.UNKNOWN: 3}
@@ -71,6 +71,7 @@ def as_document(report: Report) -> dict[str, Any]:
             for item in report.partitions
         ],
         "boundaries": [_boundary(item) for item in report.boundaries],
+        "latency": [_hop(item) for item in report.latency],
         "checks": [_check(item) for item in report.checks],
     }
 
@@ -156,6 +157,18 @@ def _boundary(item: Boundary) -> dict[str, Any]:
         "state": item.state.value,
         "note": item.note,
         "hint": item.hint,
+    }
+
+
+def _hop(hop: Hop) -> dict[str, Any]:
+    upstream, downstream = hop.name.lower().split(" → ")
+    return {
+        "from": upstream,
+        "to": downstream,
+        "records": hop.records,
+        "p50": round(hop.p50, 3),
+        "p95": round(hop.p95, 3),
+        "max": round(hop.longest, 3),
     }
 
 

@@ -130,6 +130,23 @@ class Check:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Hop:
+    """What records took from one layer to the next, in seconds: the median, what 95 of 100 stayed
+    below, the longest."""
+
+    name: str  # `Kafka → objects`
+    records: int
+    p50: float
+    p95: float
+    longest: float
+
+    @property
+    def words(self) -> str:
+        """`Kafka → objects 0.8 s, 95 % 2.1 s, at most 2.2 s`."""
+        return f"{self.name} {self.p50:.1f} s, 95 % {self.p95:.1f} s, at most {self.longest:.1f} s"
+
+
+@dataclass(frozen=True, kw_only=True)
 class Tally:
     """Both sides of a boundary, counted in the systems themselves."""
 
@@ -210,6 +227,7 @@ class Report:
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran
     bronze: str = ""  # the bronze table that was read
+    latency: tuple[Hop, ...] = ()  # of the last day's records, in flow order
     state: State = State.UNKNOWN
     headline: str = ""
 

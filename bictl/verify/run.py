@@ -13,11 +13,13 @@ from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.expired import Expired
 from bictl.verify.headline import headline
+from bictl.verify.latency import Latency
 from bictl.verify.layers import META, SOURCE, STAGING, VECTORS
 from bictl.verify.report import (
     NOTHING,
     Boundary,
     Check,
+    Hop,
     Kind,
     Partition,
     Report,
@@ -26,6 +28,7 @@ from bictl.verify.report import (
     of_ranges,
     worst,
 )
+from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
 from bictl.verify.world import Question, World
 
 if TYPE_CHECKING:
@@ -59,13 +62,15 @@ def verify(
     keeps_nulls: Callable[[], bool | None] = lambda: None,
     worker: "Callable[[], ConnectWorker] | None" = None,
     staging_model: "Callable[[], Model | None]" = lambda: None,
+    around: Surroundings = NOTHING_AROUND,
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
     `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight;
     `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known;
     `worker` opens the Kafka Connect worker, where one is configured;
-    `staging_model` reads the staging model's file, None where that does not tell its columns.
+    `staging_model` reads the staging model's file, None where that does not tell its columns;
+    `around` is what stands around the three systems.
     A system that does not answer makes its checks unknown and stops nothing; what is left when
     `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
@@ -80,6 +85,7 @@ def verify(
         keeps_nulls=keeps_nulls,
         worker=worker,
         staging_model=staging_model,
+        around=around,
     )
     definitions = chosen(
         table, level, select=select, exclude=exclude, has_worker=worker is not None
@@ -123,6 +129,7 @@ def verify(
             frontiers=_frontiers(world),
             partitions=_partitions(world),
             expired=_expired(world),
+            latency=_latency(world),
             partial=bool(select or exclude),
             since=getattr(verdict, "words", ""),
         )
@@ -234,6 +241,12 @@ def _expired(world: World) -> Sample:
     if not isinstance(found, Expired):
         return NOTHING
     return Sample(ranges=found.all_ranges, total=found.records)
+
+
+def _latency(world: World) -> tuple[Hop, ...]:
+    """The last day's hops; nothing where they were not asked."""
+    found = world.known.get("latency")
+    return found.hops if isinstance(found, Latency) else ()
 
 
 def _frontiers(world: World) -> tuple[tuple[str, int, int], ...]:

@@ -26,6 +26,7 @@ from bictl.verify.cut import Anchor, Cut, Ends, Life
 from bictl.verify.evolution import read_columns
 from bictl.verify.expired import Expired, Rules, find_expired
 from bictl.verify.inspect import Listing, list_objects, read_batches
+from bictl.verify.latency import Latency, read_latency
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Ranges, merged, subtract
@@ -36,6 +37,7 @@ from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.snapshots import Snapshot
 from bictl.verify.source import Capture, read_capture
 from bictl.verify.staging import Keys, Shape, Values
+from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
 from bictl.verify.taken import Taken
 from bictl.verify.vectors import Coverage, Index, Vectors
 
@@ -93,6 +95,7 @@ class Question:
     keeps_nulls: Callable[[], bool | None] = lambda: None
     worker: "Callable[[], ConnectWorker] | None" = None
     staging_model: Callable[[], "Model | None"] = lambda: None  # None: its columns are not known
+    around: Surroundings = NOTHING_AROUND
 
 
 class World:
@@ -544,6 +547,14 @@ class World:
     def vector_indexes(self) -> tuple[Index, ...]:
         """The HNSW indexes on the vectors."""
         return self._in_snapshot(read_rows.read_indexes, self.table)
+
+    @once
+    def latency(self) -> Latency:
+        """How long the last day's records took."""
+        if not self.bronze.exists:
+            return Latency(since=self.question.now, hops=())
+        read = partial(read_latency, now=self.question.now)
+        return self._in_snapshot(read, self.table, self.question.staging)
 
     def _in_snapshot(self, read: Callable[..., _T], *what: Any) -> _T:
         """Reads within a savepoint, so that a failed statement spoils no other check."""
