@@ -183,6 +183,7 @@ def verify(
     level: str = "default",
     select: "Sequence[str]" = (),
     exclude: "Sequence[str]" = (),
+    drawn: bool = False,
 ) -> "Report":
     """The verdict on one table; needs no lock, and stands in the ledger of runs, where a later
     quick look finds it."""
@@ -213,6 +214,7 @@ def verify(
             exclude=exclude,
             on_progress=work.on_progress,
             stop=work.stop,
+            drawn=drawn,
             keeps_nulls=partial(_keeps_nulls, work, table),
             worker=work.clients.connect if work.settings.connect.url else None,
             staging_model=partial(_staging_model, work, table),
@@ -265,6 +267,7 @@ def verify_each(
     level: str = "default",
     select: "Sequence[str]" = (),
     exclude: "Sequence[str]" = (),
+    drawn: bool = False,
 ) -> "list[Report]":
     """The verdict on each table; one that cannot be come to stops no other, and is in its report.
 
@@ -278,7 +281,7 @@ def verify_each(
     reports = []
     for table in tables:
         try:
-            report = verify(work, table, level=level, select=select, exclude=exclude)
+            report = verify(work, table, level=level, select=select, exclude=exclude, drawn=drawn)
         except BictlError as error:
             report = not_judged(table, error, level=level, run=work.run)
         reports.append(report)

@@ -83,6 +83,7 @@ class Comparison:
     holes: Ranges  # missing inside what was loaded, or claimed to be
     extra: Ranges
     old: Ranges = ()  # in no object because they are not taken over yet
+    waiting: tuple[Batch, ...] = ()  # the batches that are in flight
 
     @property
     def missing(self) -> Ranges:
@@ -143,6 +144,7 @@ def compare(
         holes=merged(holes),
         extra=merged(extra),
         old=merged(old),
+        waiting=tuple(waiting),
     )
 
 

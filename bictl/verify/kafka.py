@@ -10,7 +10,7 @@ from bictl.records import LEGACY, Range
 from bictl.verify.cut import Anchor, Cut, Part
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, Tally, of_ranges, passed
-from bictl.verify.shelf import Shelf, unclaimed
+from bictl.verify.shelf import Place, Shelf, unclaimed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
@@ -224,13 +224,10 @@ def tally(
     """
     sound = sum(batch.records for batch in shelf.batches if batch.sound)
     held = sound - shelf.legacy_records - _held_twice(shelf)
-    gaps = {place: found for place in shelf.places if (found := unclaimed(shelf, place))}
-    for gap in below(cut, shelf):
-        place = (cut.generation, gap.partition)
-        gaps[place] = merged([*gaps.get(place, ()), gap])
-    old = expired() if any(gaps.values()) else told()
+    open_ = gaps(cut, shelf)
+    old = expired() if open_ else told()
     held += old.records
-    holes = merged(left for place, found in gaps.items() for left in old.without(place, found))
+    holes = merged(left for place, found in open_.items() for left in old.without(place, found))
     in_flight = sum(len(part.waiting) for part in cut.parts if not cut.is_late(part, max_lag))
     late = merged(part.waiting for part in cut.parts if cut.is_late(part, max_lag))
     missing = total(holes) + total(late) + total(lost(cut, shelf))
@@ -242,6 +239,15 @@ def tally(
         missing=of_ranges([*holes, *late, *lost(cut, shelf)], at_most=sparse),
         at_most=sparse and missing + in_flight > 0,
     )
+
+
+def gaps(cut: Cut, shelf: Shelf) -> dict[Place, Ranges]:
+    """What no sound object answers for, by generation and partition: a loss unless it expired."""
+    found = {place: missing for place in shelf.places if (missing := unclaimed(shelf, place))}
+    for gap in below(cut, shelf):
+        place = (cut.generation, gap.partition)
+        found[place] = merged([*found.get(place, ()), gap])
+    return found
 
 
 def _held_twice(shelf: Shelf) -> int:

@@ -166,6 +166,13 @@ def _partitions(field: str) -> Callable[[Report], Iterator[Sample]]:
     return samples
 
 
+def _latency(report: Report) -> Iterator[Sample]:
+    for hop in report.latency:
+        labels = {"table": report.table, "hop": ascii_flow(hop.name)}
+        for percentile, seconds in (("50", hop.p50), ("95", hop.p95), ("100", hop.longest)):
+            yield {**labels, "percentile": percentile}, float(seconds)
+
+
 _COUNTS: Mapping[str, tuple[str, Callable[[Tally], int]]] = {
     "expected": ("that must be downstream of the boundary", lambda tally: tally.expected),
     "accounted": ("of the expected that are there", lambda tally: tally.accounted),
@@ -251,6 +258,11 @@ FAMILIES: tuple[Family, ...] = (
         "bictl_verify_expired_records",
         "Records whose objects a lifecycle rule took, and bronze holds.",
         _one(lambda report: report.expired.total),
+    ),
+    Family(
+        "bictl_verify_latency_seconds",
+        "How long the last day's records took from layer to layer.",
+        _latency,
     ),
     Family(
         "bictl_verify_partition_start_offset",

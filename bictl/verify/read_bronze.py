@@ -97,6 +97,12 @@ def read_pruned(database: "Database", table: "Table") -> dict[Place, Packed]:
     return _places(database.stream(assets.sql("verify/pruned"), {"topic": table.topic}))
 
 
+def read_quarantined(database: "Database", table: "Table") -> dict[Place, Packed]:
+    """The offsets that stand in the quarantine."""
+    query = assets.sql("verify/quarantined_islands")
+    return _places(database.stream(query, {"topic": table.topic}))
+
+
 def _places(rows: Iterable[tuple[Any, ...]]) -> dict[Place, Packed]:
     """The sets of rows that come in the order of their first offsets."""
     found: dict[Place, Packed] = {}

@@ -8,9 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from bictl.records import Range
 from bictl.verify.ranges import Ranges, in_words, merged, total
+
+if TYPE_CHECKING:
+    from bictl.verify.axes import Axis
 
 SHOWN = 256  # characters of a key in a sentence
 SAMPLES = 100  # ranges or keys that are listed; totals are always whole
@@ -223,6 +227,7 @@ class Report:
     quarantined: int = 0  # records that are accounted for there, and not in bronze
     frontiers: tuple[tuple[str, int, int], ...] = ()  # generation, partition, next offset
     partitions: tuple[Partition, ...] = ()  # of the topic as it is now
+    axes: "tuple[Axis, ...]" = ()  # where they were asked for
     expired: Sample = NOTHING  # offsets whose objects a lifecycle rule took, bronze holds them
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bictl.errors import BictlError, LossError, Unreachable
 from bictl.records import LEGACY, OnProgress, Progress, Range, Stop, never_stop, no_progress
 from bictl.verify import frame
+from bictl.verify.axes import axes
 from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.expired import Expired
@@ -59,6 +60,7 @@ def verify(
     exclude: Sequence[str] = (),
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
+    drawn: bool = False,
     keeps_nulls: Callable[[], bool | None] = lambda: None,
     worker: "Callable[[], ConnectWorker] | None" = None,
     staging_model: "Callable[[], Model | None]" = lambda: None,
@@ -70,7 +72,8 @@ def verify(
     `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known;
     `worker` opens the Kafka Connect worker, where one is configured;
     `staging_model` reads the staging model's file, None where that does not tell its columns;
-    `around` is what stands around the three systems.
+    `around` is what stands around the three systems;
+    `drawn` also tells what stands at each offset, for a picture.
     A system that does not answer makes its checks unknown and stops nothing; what is left when
     `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
@@ -128,6 +131,7 @@ def verify(
             quarantined=_quarantined(world),
             frontiers=_frontiers(world),
             partitions=_partitions(world),
+            axes=axes(world, checks) if drawn else (),
             expired=_expired(world),
             latency=_latency(world),
             partial=bool(select or exclude),

@@ -4,7 +4,7 @@ That something could not be acquired is remembered too: the checks that need it 
 for one timeout and not for one each.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,7 +15,7 @@ from bictl import wire
 from bictl.clients.relations import columns
 from bictl.columns import Column
 from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
-from bictl.records import Topic, parse_batch_key
+from bictl.records import Range, Topic, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
 from bictl.verify import read_bronze, read_contents, read_rows
@@ -324,6 +324,13 @@ class World:
         since = self.shelf.since
         starts = {**dict.fromkeys(self.shelf.places, 0), **since} if since else since
         return self._in_snapshot(read_bronze.read_bronze, self.table, starts)
+
+    @once
+    def quarantined(self) -> "Mapping[Place, Sequence[Range]]":
+        """Which offsets stand in the quarantine: bronze's sets have them among their own."""
+        if not self.bronze.rejected:
+            return {}
+        return self._in_snapshot(read_bronze.read_quarantined, self.table)
 
     @once
     def ledger(self) -> tuple[Entry, ...]:

@@ -15,7 +15,17 @@ from bictl import __version__
 from bictl.ops.ledger import Last
 from bictl.records import Range
 from bictl.verify.prometheus import prometheus_text
-from bictl.verify.report import Boundary, Check, Partition, Report, State, Tally, of_ranges, percent
+from bictl.verify.report import (
+    Boundary,
+    Check,
+    Hop,
+    Partition,
+    Report,
+    State,
+    Tally,
+    of_ranges,
+    percent,
+)
 from bictl.verify.run import concluded
 
 MISSING = of_ranges([Range(0, 115, 61443)])
@@ -58,6 +68,7 @@ BROKEN = concluded(
                 seconds=0.25,
             ),
         ),
+        latency=(Hop(name="Kafka → objects", records=115, p50=0.5, p95=2, longest=2.25),),
         partitions=(Partition(number=0, start=0, end=61443, frontier=115, waits=900),),
     )
 )
