@@ -6,6 +6,7 @@ from bictl.bronze.migrate import Migration, check_version, migrate, pending
 from bictl.bronze.old_table import OldGeneration
 from bictl.bronze.prune import PruneResult, Verified, Wish, prune
 from bictl.bronze.retry import Retried, retry
+from bictl.bronze.undouble import undouble
 
 __all__ = [
     "LoadResult",
@@ -21,5 +22,6 @@ __all__ = [
     "pending",
     "prune",
     "retry",
+    "undouble",
     "unloaded",
 ]

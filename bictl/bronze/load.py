@@ -1,6 +1,6 @@
 """Objects → Postgres: every listed batch that the ledger does not know, one transaction each."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, TypeVar
 
@@ -41,15 +41,16 @@ def load(
     table: "Table",
     run: str,
     replay: bool = False,
-    only: str | None = None,
+    only: Sequence[str] = (),
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
 ) -> LoadResult:
     """Loads what is new; with `replay` everything anew, from the objects alone.
 
-    `only` names one object. A damaged object is left out and the others load. At the end it raises
-    BatchConflict when an offset came twice with different content, else StageFailed when an object
-    was damaged: what did load stays loaded, and running again is safe.
+    `only` names the objects, where it is not all of them. A damaged object is left out and the
+    others load. At the end it raises BatchConflict when an offset came twice with different
+    content, else StageFailed when an object was damaged: what did load stays loaded, and running
+    again is safe.
     """
     listed, foreign = _list(objects, database, table, only)
     known = set() if replay else _known(database, table)
@@ -57,7 +58,7 @@ def load(
     loader = _Loader(objects, database, table=table, run=run, replay=replay)
     account = loader.load(todo, on_progress=on_progress, stop=stop)
     _tidy(database, table, account.records)
-    whole = replay and only is None and account.settled == len(todo)
+    whole = replay and not only and account.settled == len(todo)
     if whole:
         there = database.named("bronze/unprune_standing", table=table.bronze)
         if database.execute(there, {"topic": table.topic}):
@@ -73,12 +74,34 @@ def load(
     return result
 
 
+def loaded_anew(
+    objects: "ObjectStore",
+    database: "Database",
+    infos: "Sequence[ObjectInfo]",
+    *,
+    table: "Table",
+    run: str,
+    on_progress: OnProgress = no_progress,
+    stop: Stop = never_stop,
+) -> LoadResult:
+    """Some objects loaded anew, within the caller's transaction if there is one; raises nothing
+    for what is damaged or in conflict, which the result says."""
+    loader = _Loader(objects, database, table=table, run=run, replay=True)
+    account = loader.load(list(infos), on_progress=on_progress, stop=stop)
+    return account.result(table.name, known=0, todo=len(infos), foreign=[], orphans=())
+
+
+def heads(objects: "ObjectStore", database: "Database", keys: Sequence[str]) -> "list[ObjectInfo]":
+    """The objects of these names; NotFound where one is gone."""
+    return [_head(objects, database, key) for key in dict.fromkeys(keys)]
+
+
 def unloaded(objects: "ObjectStore", database: "Database", *, table: "Table") -> "list[ObjectInfo]":
     """The listed batches that the ledger does not know with this content; reads only."""
     known = _known(database, table)
     return [
         info
-        for info in _list(objects, database, table, None)[0]
+        for info in _list(objects, database, table, ())[0]
         if (info.key, info.etag) not in known
     ]
 
@@ -166,11 +189,11 @@ def _once_more(do: Callable[[], _Answer]) -> _Answer:
 
 
 def _list(
-    objects: "ObjectStore", database: "Database", table: "Table", only: str | None
+    objects: "ObjectStore", database: "Database", table: "Table", only: Sequence[str]
 ) -> "tuple[list[ObjectInfo], list[str]]":
     """The batches under the table's prefix, and the keys there that are none."""
-    if only is not None:
-        return [_head(objects, database, only)], []
+    if only:
+        return heads(objects, database, only), []
     found: tuple[list[ObjectInfo], list[str]] = ([], [])
     for info in objects.list(table.prefix):
         if is_batch(table.prefix, info.key):

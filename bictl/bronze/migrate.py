@@ -12,7 +12,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from bictl import assets
-from bictl.bronze import key_index
+from bictl.bronze import key_index, unique_key
 from bictl.bronze.old_table import OldGeneration, convert, is_old
 from bictl.errors import AccessDenied, BictlError, MissingDependency, SchemaMismatch, StageFailed
 
@@ -43,14 +43,15 @@ class Step:
 @dataclass(frozen=True, kw_only=True)
 class Migration:
     """What a migration did: the files it applied, the version reached, the tables it created,
-    those of other scripts that it took over, with their rows, and those whose key index it made
-    anew."""
+    those of other scripts that it took over, with their rows, and those whose unique key or key
+    index it made anew."""
 
     applied: tuple[str, ...]
     version: int
     tables: tuple[str, ...]
     converted: Mapping[str, int] = field(default_factory=dict)
     indexed: tuple[str, ...] = ()
+    keyed: tuple[str, ...] = ()
 
     exit_code: int = 0
 
@@ -61,6 +62,7 @@ class Migration:
             *(f"applied {name}" for name in self.applied),
             *(f"created {t}" for t in self.tables),
             *(f"took over {t} with {rows:,} rows" for t, rows in self.converted.items()),
+            *(f"made the unique key of {t} anew" for t in self.keyed),
             *(f"made the key index of {t} anew" for t in self.indexed),
         ]
         if not done:
@@ -107,6 +109,7 @@ def migrate(
             was_there, rows = _create(database, table, legacy.get(table.name))
             created += [] if was_there else [table.bronze]
             converted.update({} if rows is None else {table.bronze: rows})
+        keyed = [table.bronze for table in wanted if unique_key.replace(database, table)]
         indexed = [table.bronze for table in wanted if key_index.replace(database, table)]
     except BictlError as error:
         raise _explained(database, error) from error
@@ -116,6 +119,7 @@ def migrate(
         tables=tuple(created),
         converted=converted,
         indexed=tuple(indexed),
+        keyed=tuple(keyed),
     )
 
 
@@ -129,8 +133,11 @@ def pending(database: "Database", tables: "Iterable[Table]") -> list[str]:
             found.append(f"take over {table.bronze}")
         elif not _exists(database, table.bronze):
             found.append(f"create {table.bronze}")
-        elif not key_index.fits(database, table):
-            found.append(f"make the key index of {table.bronze} anew")
+        else:
+            if not unique_key.fits(database, table):
+                found.append(f"make the unique key of {table.bronze} anew")
+            if not key_index.fits(database, table):
+                found.append(f"make the key index of {table.bronze} anew")
     return found
 
 
@@ -203,7 +210,7 @@ def _create(
     ):
         return True, None
     schema, bare = table.bronze.split(".")
-    unique = f"{bare[:50]}_offset_key"
+    unique = unique_key.name(table.bronze)
     rows = None
     with database.transaction():
         database.lock(_LOCK)

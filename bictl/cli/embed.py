@@ -34,6 +34,9 @@ def embed(
     rebuild: Annotated[
         bool, typer.Option("--rebuild", help="Embed unchanged texts again too.")
     ] = False,
+    reindex: Annotated[
+        bool, typer.Option("--reindex", help="Make the index that search walks anew.")
+    ] = False,
     engine: Annotated[
         str | None,
         typer.Option(
@@ -44,10 +47,11 @@ def embed(
 ) -> None:
     """Make the vectors of what changed, and the index that search walks.
 
-    A text is embedded when it is new, when it changed or when another model made its vector; a
-    deleted row loses its vector. Each window of 1,024 texts is one transaction, so a run can be
-    killed at any instant, and the next one does the rest. The engine onnx needs neither torch nor a
-    network; sentence-transformers loads local files only, and uses a GPU where there is one.
+    A text is embedded when it is new, when it changed, when another model made its vector or when
+    its vector is one that search cannot find; a deleted row loses its vector. Each window of 1,024
+    texts is one transaction, so a run can be killed at any instant, and the next one does the
+    rest. The engine onnx needs neither torch nor a network; sentence-transformers loads local files
+    only, and uses a GPU where there is one.
 
     Examples:
 
@@ -65,7 +69,11 @@ def embed(
                 continue
             with here.screen.progress() as on_progress:
                 result = pipeline.embed(
-                    here.work(on_progress, lock_wait=lock_wait), item, limit=limit, rebuild=rebuild
+                    here.work(on_progress, lock_wait=lock_wait),
+                    item,
+                    limit=limit,
+                    rebuild=rebuild,
+                    reindex=reindex,
                 )
             row = {column.key: getattr(result, column.key) for column in COLUMNS}
             here.screen.done(

@@ -26,8 +26,9 @@ def load_bronze(
     context: typer.Context,
     table: Table = None,
     topic: Topic = None,
-    object_key: Annotated[
-        str | None, typer.Option("--object", metavar="KEY", help="Load this object only.")
+    object_keys: Annotated[
+        list[str] | None,
+        typer.Option("--object", metavar="KEY", help="Load this object only; may be repeated."),
     ] = None,
     replay: Annotated[
         bool, typer.Option("--replay", help="Load everything anew, from the objects alone.")
@@ -45,17 +46,18 @@ def load_bronze(
       bictl load-bronze
       bictl load-bronze --table product -o json
       bictl load-bronze --replay --table product
+      bictl load-bronze --table product --object KEY --replay   # this one anew
       bictl -q load-bronze --lock-wait 60          # in cron
     """
     from bictl import pipeline
 
     code = 0
     with session(context) as here:
-        chosen = here.tables(table, topic) if not object_key else [here.one_table(table)]
+        chosen = here.tables(table, topic) if not object_keys else [here.one_table(table)]
         for item in chosen:
             with here.screen.progress() as on_progress:
                 work = here.work(on_progress, lock_wait=lock_wait)
-                result = pipeline.load_bronze(work, item, replay=replay, only=object_key)
+                result = pipeline.load_bronze(work, item, replay=replay, only=object_keys or ())
             for warning in result.warnings:
                 here.screen.warn(warning)
             here.screen.done(

@@ -25,10 +25,11 @@ class VectorIndex:
         self._database, self._layout = database, layout
         self._lock = f"bictl:index:{layout.table.embeddings}"
 
-    def prepare(self, *, changed: int, stored: int) -> None:
-        """Before a load: an index that would cost more to grow than to build is dropped."""
+    def prepare(self, *, changed: int, stored: int, anew: bool = False) -> None:
+        """Before a load: an index that would cost more to grow than to build is dropped; with
+        `anew` any."""
         large = changed >= REBUILD_ROWS and changed > REBUILD_SHARE * stored
-        if large and self._take():
+        if (large or anew) and self._take():
             try:
                 for name, _, is_in_progress in self._found():
                     if not is_in_progress:

@@ -78,10 +78,12 @@ def embed(
     staging_schema: str,
     limit: int | None = None,
     rebuild: bool = False,
+    reindex: bool = False,
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
 ) -> EmbedResult:
-    """Brings the vectors of `table` up to its staging view; `limit` counts texts.
+    """Brings the vectors of `table` up to its staging view; `limit` counts texts. `rebuild` makes
+    every vector anew, `reindex` the index that search walks.
 
     Raises NotFound when there is no such view, StageFailed when the stored vectors have another
     dimension or when staging is empty while vectors are there.
@@ -95,7 +97,7 @@ def embed(
         counts = work.counts
         _guard_against_emptiness(counts, table)
         removed = work.remove()
-        index.prepare(changed=counts.changed, stored=counts.stored)
+        index.prepare(changed=counts.changed, stored=counts.stored, anew=reindex)
         texts = embedded = 0
         truncated = encoder.truncated
         on_progress(_progress(0, counts.texts))
@@ -105,7 +107,8 @@ def embed(
         state = _LATER
         if not stop():
             is_empty = counts.stored + embedded == 0
-            state = index.complete(is_empty=is_empty, is_changed=embedded + removed > 0)
+            is_changed = embedded + removed > 0 or reindex
+            state = index.complete(is_empty=is_empty, is_changed=is_changed)
         return EmbedResult(
             table=table.name,
             model=encoder.model,

@@ -67,7 +67,7 @@ def ingest(
 
 
 def load_bronze(
-    work: Work, table: "Table", *, replay: bool = False, only: str | None = None
+    work: Work, table: "Table", *, replay: bool = False, only: "Sequence[str]" = ()
 ) -> "LoadResult":
     """Objects → bronze; applies the migrations first."""
     from bictl.bronze import load as stage
@@ -152,7 +152,12 @@ def transform_each(work: Work, tables: "list[Table]", *, force: bool = False) ->
 
 
 def embed(
-    work: Work, table: "Table", *, limit: int | None = None, rebuild: bool = False
+    work: Work,
+    table: "Table",
+    *,
+    limit: int | None = None,
+    rebuild: bool = False,
+    reindex: bool = False,
 ) -> "EmbedResult":
     """Staging → vectors, and their index."""
     from bictl.bronze import check_version
@@ -168,6 +173,7 @@ def embed(
             staging_schema=work.settings.dbt.view_schema,
             limit=limit,
             rebuild=rebuild,
+            reindex=reindex,
             on_progress=work.on_progress,
             stop=work.stop,
         )

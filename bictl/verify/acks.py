@@ -55,7 +55,7 @@ def really_lost(acked: Iterable[Acked], *, table: "Table") -> Finding:
         extra=of_ranges(ranges, at_most=True),
         message=f"{in_words(ranges)} acknowledged as lost, which Kafka still serves: that counts "
         f"for nothing ({', '.join(item.key for item in void)})",
-        hint=f"delete that object; bictl ingest --table {table.name} --fill reads what is missing",
+        hint=f"delete that object, then: bictl ingest --table {table.name} --fill",
     )
 
 

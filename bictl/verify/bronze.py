@@ -223,7 +223,8 @@ def surplus(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
         evaluated=evaluated,
         extra=sample,
         message=f"{in_words(found.extra)} ({sample.total} rows) are in bronze and in no object",
-        hint="bictl verify --deep; the objects are the truth",
+        hint=f"what Kafka still has of them: bictl ingest --table {table.name} --fill; the others:"
+        " restore their objects from the bucket's backup",
     )
 
 
@@ -252,7 +253,7 @@ def once(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
         evaluated=evaluated,
         extra=of_ranges(ranges),
         message=f"{in_words(ranges)} stand more than once",
-        hint=f"bictl migrate; then delete the copies from {table.bronze}",
+        hint=f"bictl repair --table {table.name} --select B2",
     )
 
 
@@ -280,11 +281,11 @@ def constraint(bronze: Bronze, *, table: "Table") -> Finding:
         expected=f"a valid unique index on ({', '.join(KEY_COLUMNS)})",
         actual="; ".join(", ".join(columns) for columns in bronze.unique) or "none",
         message=f"{table.bronze} has no valid unique index on {', '.join(KEY_COLUMNS)}",
-        hint=f"alter table {table.bronze} add unique ({', '.join(KEY_COLUMNS)})",
+        hint="bictl migrate",
     )
 
 
-def origins(shelf: Shelf, bronze: Bronze, found: Comparison) -> Finding:
+def origins(shelf: Shelf, bronze: Bronze, found: Comparison, *, table: "Table") -> Finding:
     """B5: each row names the object that holds its record."""
     ranges = {
         batch.key: (batch.name.generation, batch.manifest.range)
@@ -306,7 +307,7 @@ def origins(shelf: Shelf, bronze: Bronze, found: Comparison) -> Finding:
         evaluated=evaluated,
         extra=of_keys(wrong),
         message=f"rows name objects that do not hold their offsets: {of_keys(wrong)}",
-        hint="bictl verify --deep; the objects are the truth",
+        hint=f"bictl load-bronze --table {table.name} --replay",
     )
 
 

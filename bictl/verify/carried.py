@@ -206,7 +206,7 @@ def _repair(item: Difference, table: "Table") -> str:
 
 
 _MODE = (
-    "write modes={{{{'{part}': …}}}} as the connector's {setting} into {{table}}'s model, then "
+    "write modes={{{{'{part}': …}}}} as the connector's {setting} into {{table}}'s model, then: "
     "bictl transform --table {{table}}"
 )
 _TIME = _MODE.format(part="time", setting="time.precision.mode")
@@ -217,7 +217,7 @@ _REPAIRS = {
     "hex": _MODE.format(part="binary", setting="binary.handling.mode"),
     "rounded": "at the source: alter column {column} to time(3), or compare its milliseconds only",
     "late": "at the source: keep {column} in UTC as datetime2(6)",
-    "default": "in the connector: value.converter.replace.null.with.default=false, then bictl cdc "
+    "default": "in the connector: value.converter.replace.null.with.default=false, then: bictl cdc "
     "snapshot --table {table}",
     "computed": "leave {column} out of the model, or compute it there",
 }

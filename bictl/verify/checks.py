@@ -279,7 +279,7 @@ CHECKS: tuple[Definition, ...] = (
         "B5",
         "each row names the object that holds it",
         OBJECTS_TO_BRONZE,
-        lambda w: bronze.origins(w.later_shelf, w.bronze, w.comparison),
+        lambda w: bronze.origins(w.later_shelf, w.bronze, w.comparison, table=w.table),
         grows="with records",
     ),
     Definition(
@@ -333,7 +333,7 @@ CHECKS: tuple[Definition, ...] = (
         "B12",
         "no record has a name twice",
         OBJECTS_TO_BRONZE,
-        lambda w: contents.unique_names(w.loaded),
+        lambda w: contents.unique_names(w.loaded, table=w.table),
         level="deep",
         grows="with records, by the same reading as B10",
     ),

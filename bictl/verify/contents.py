@@ -51,7 +51,7 @@ def as_served(
             missing=of_ranges(unheld),
             message=f"{in_words(unheld)} ({total(unheld)} records) stand in Kafka, not in bronze,"
             " and their objects have expired",
-            hint=f"bictl ingest --table {table.name} --fill, then bictl load-bronze"
+            hint=f"bictl ingest --table {table.name} --fill, then: bictl load-bronze"
             f" --table {table.name} --replay",
         )
     evaluated = found.compared + total(found.absent)
@@ -70,8 +70,8 @@ def as_served(
         missing=of_ranges(found.absent),
         extra=of_ranges(found.different),
         message="; ".join(said),
-        hint=f"bictl trace --table {table.name} shows one; move the wrong objects away, then "
-        f"bictl ingest --table {table.name} --fill",
+        hint=f"look at one: bictl trace --table {table.name} --offset {_first(found)}; move the"
+        f" wrong objects away, then: bictl ingest --table {table.name} --fill",
     )
 
 
@@ -94,7 +94,7 @@ def _not_compared(expired: "Expired") -> str:
     return f"not compared, their objects have expired: {in_words(ranges)}" if ranges else ""
 
 
-def unique_names(found: Contents) -> Finding:
+def unique_names(found: Contents, *, table: "Table") -> Finding:
     """B12: no JSON object has a name twice: jsonb keeps the last of the values, the object all."""
     if not found.doubled:
         return passed(found.compared)
@@ -104,5 +104,12 @@ def unique_names(found: Contents) -> Finding:
         extra=of_ranges(found.doubled),
         message=f"{in_words(found.doubled)} ({total(found.doubled)} records) have a name twice: "
         "bronze keeps the last value, the sealed object the bytes",
-        hint="whoever writes the topic has to say what is meant; bictl trace shows a record",
+        hint="whoever writes the topic has to say what is meant; look at one: bictl trace"
+        f" --table {table.name} --offset {_first(found)}",
     )
+
+
+def _first(found: Contents) -> str:
+    """The first record that is not as it should be, as `bictl trace` takes it."""
+    one = merged((*found.absent, *found.different, *found.doubled))[0]
+    return f"{one.partition}:{one.first}"

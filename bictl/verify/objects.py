@@ -89,7 +89,7 @@ def overlap(shelf: Shelf, compared: Callable[[], Contents]) -> Finding:
             extra=of_ranges(contents.different),
             message=f"{in_words(contents.different)} ({total(contents.different)} records) have "
             f"other content in another object: {where}",
-            hint="bictl verify --deep compares both with Kafka; move the wrong one away",
+            hint="compare both with Kafka: bictl verify --deep; then move the wrong one away",
         )
     alone = f"; {contents.only} records are in one of them only" if contents.only else ""
     return Finding(
@@ -139,7 +139,7 @@ def frontier_objects(shelf: Shelf, *, table: "Table") -> Finding:
         evaluated=evaluated,
         extra=of_keys(list(shelf.damaged)),
         message=f"{len(shelf.damaged)} frontier objects are not believed: {said}",
-        hint=f"delete them; bictl ingest --table {table.name} writes them anew",
+        hint=f"delete them, then: bictl ingest --table {table.name}",
     )
 
 
@@ -178,7 +178,7 @@ def content(shelf: Shelf, *, table: "Table") -> Finding:
         missing=of_ranges(ranges) if ranges else of_keys([batch.key for batch in broken]),
         extra=of_keys([batch.key for batch in broken]),
         message=f"{len(broken)} damaged objects: {words}",
-        hint=f"delete them, then bictl ingest --table {table.name} --fill",
+        hint=f"delete them, then: bictl ingest --table {table.name} --fill",
     )
 
 

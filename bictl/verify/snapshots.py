@@ -89,7 +89,7 @@ def complete(
         expected="a record marked as the snapshot's last",
         actual=f"{one.rows_so_far} rows, the newest written at {one.newest_at:%Y-%m-%d %H:%M} UTC",
         message=f"{said}, none since {one.newest_at:%Y-%m-%d %H:%M} UTC",
-        hint="bictl cdc status says why; bictl cdc restart begins the snapshot anew",
+        hint="why: bictl cdc status; to begin the snapshot anew: bictl cdc restart",
     )
 
 

@@ -104,7 +104,8 @@ def _no_key(table: "Table") -> str:
     """Where no record has the key: a column that is misspelt."""
     return (
         f"correct key in [tables.{table.name}]: no record's key has the column "
-        f"{', '.join(table.key)} (capitals count; bictl trace shows a record's key)"
+        f"{', '.join(table.key)} (capitals count; a record and its key:"
+        " bictl trace --offset PARTITION:OFFSET)"
     )
 
 

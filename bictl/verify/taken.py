@@ -62,8 +62,8 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
             message=f"{in_words(found.lost)} ({total(found.lost)} records) of generation {LEGACY}"
             " were taken over and are in no object any more",
             hint="restore their objects from the bucket's backup; or delete"
-            f" {of_keys(found.notes)}: bictl load-bronze --table {table.name} then takes over anew"
-            " what old objects still hold",
+            f" {of_keys(found.notes)}, and take over anew what old objects still hold:"
+            f" bictl load-bronze --table {table.name}",
         )
     if found.waiting or found.rows_wait:
         said = [f"{len(found.waiting)} old objects"] if found.waiting else []

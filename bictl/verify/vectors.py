@@ -115,7 +115,7 @@ def findable(found: Vectors, covered: Coverage, *, table: "Table") -> Finding:
         extra=of_keys(found.bad, bad),
         message=f"{found.nulls} NULL, {found.zeros} zero, {found.bent} vectors of another length "
         f"than 1: search cannot find {of_keys(found.bad, bad)}",
-        hint=f"bictl embed --table {table.name} --rebuild",
+        hint=f"bictl embed --table {table.name}",
     )
 
 

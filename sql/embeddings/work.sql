@@ -1,6 +1,6 @@
 -- What there is to embed: every row of staging once, with its text where the text is not the one
--- behind the stored vector. One read of the view, so that one snapshot decides about changed and
--- deleted rows alike.
+-- behind the stored vector, or where that one cannot be found: NULL, zero, not of length 1. One read
+-- of the view, so that one snapshot decides about changed and deleted rows alike.
 --
 -- A row's text is its embedded columns, trimmed, those without a word left out, joined by '. '.
 -- The hash covers the version of that rule. A row without text gets no vector. The key's
@@ -27,6 +27,8 @@ compared as (
             %(rebuild)s
             or e.content_hash is distinct from s.content_hash
             or e.model is distinct from %(model)s
+            or e.embedding is null
+            or not abs(vector_norm(e.embedding) - 1) < 0.001
         ) as is_changed
     from hashed s
     left join {table} e on {same}

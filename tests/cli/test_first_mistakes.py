@@ -735,7 +735,7 @@ def test_a_key_column_that_is_misspelt_is_told_with_what_to_correct(cli, given):
     assert check["message"] == "1 deleted keys still shown: 1; 1 records without the key Id"
     assert check["hint"] == (
         "correct key in [tables.product]: no record's key has the column Id (capitals count; "
-        "bictl trace shows a record's key)"
+        "a record and its key: bictl trace --offset PARTITION:OFFSET)"
     )
     assert done.exit_code == 1
 

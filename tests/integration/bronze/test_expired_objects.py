@@ -48,4 +48,4 @@ def test_a_replay_names_each_range_that_no_object_holds_and_keeps_its_rows(bronz
 
 def load_one(bronze, key: str) -> None:
     clients = bronze.clients
-    load(clients.objects, clients.database, table=bronze.table, run="test", only=key)
+    load(clients.objects, clients.database, table=bronze.table, run="test", only=[key])

@@ -222,10 +222,10 @@ def test_one_object_can_be_loaded_alone(bronze):
     seal(objects, table, numbered(PLAIN))
     second = seal(objects, table, numbered(PLAIN, first=10))
 
-    assert bronze.load(only=second).loaded == 10
+    assert bronze.load(only=[second]).loaded == 10
     assert {offset for _, _, offset in bronze.events()} == set(range(10, 20))
     with pytest.raises(NotFound):
-        bronze.load(only="product/raw/nothing")
+        bronze.load(only=["product/raw/nothing"])
 
 
 def test_a_stop_ends_between_objects_and_the_next_run_goes_on(bronze):

@@ -212,7 +212,7 @@ def test_a_replay_of_one_object_takes_only_its_own_out_of_the_sets(loaded):
     keys = [info.key for info in loaded.clients.objects.list(loaded.table.prefix)]
     prune_all(loaded, window=100)
 
-    loaded.load(replay=True, only=keys[1])
+    loaded.load(replay=True, only=[keys[1]])
 
     assert there(loaded) == NEWEST | set(range(50, 100))
     assert_exact(loaded, set(range(COUNT)))
@@ -227,7 +227,7 @@ def test_overlapping_objects_bring_back_what_they_hold(bronze):
     prune_all(bronze)
     keys = [info.key for info in bronze.clients.objects.list(bronze.table.prefix)]
 
-    bronze.load(replay=True, only=keys[1])
+    bronze.load(replay=True, only=[keys[1]])
 
     assert there(bronze) == NEWEST | set(range(60, 150))
     assert_exact(bronze, set(range(COUNT)))

@@ -59,10 +59,10 @@ def test_a_replay_that_ends_between_overlapping_batches_leaves_the_ledger_true(b
     objects, table = bronze.clients.objects, bronze.table
     seal(objects, table, records[:20])
     later = seal(objects, table, records[10:])
-    bronze.load(only=later)
+    bronze.load(only=[later])
     bronze.load()
 
-    bronze.load(replay=True, only=later)
+    bronze.load(replay=True, only=[later])
     bronze.load(replay=True, stop=iter([False, True, True, True]).__next__)
 
     accounted = bronze.rows("select object_key, n_loaded from bictl.object_ledger")

@@ -260,7 +260,7 @@ def test_the_row_that_was_loaded_last_stays_so_that_transform_has_nothing_to_do(
     old = [p.change("c", 1, "begin"), p.change("c", 2, "first"), p.change("u", 2, "second")]
     new = seal(clients.objects, table, [p.change("u", 2, "third")])
     seal(clients.objects, table, old)
-    load(clients.objects, clients.database, table=table, run="test", only=new)
+    load(clients.objects, clients.database, table=table, run="test", only=[new])
     load(clients.objects, clients.database, table=table, run="test")
 
     assert assert_unseen(staging).removed == 1

@@ -137,8 +137,8 @@ def test_rows_must_name_the_object_that_holds_them():
     whole = compared(THREE, at((0, 30)))
     right = Origin(key="g1/0/0", generation="g1", range=Range(0, 0, 10), rows=10)
     wrong = Origin(key="g1/0/10", generation="g1", range=Range(0, 9, 20), rows=11)
-    assert bronze.origins(THREE, Bronze(origins=(right,)), whole).state is State.OK
-    found = bronze.origins(THREE, Bronze(origins=(right, wrong)), whole)
+    assert bronze.origins(THREE, Bronze(origins=(right,)), whole, table=TABLE).state is State.OK
+    found = bronze.origins(THREE, Bronze(origins=(right, wrong)), whole, table=TABLE)
     assert (found.state, found.extra.keys) == (State.FAIL, ("g1/0/10",))
 
 
