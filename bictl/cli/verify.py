@@ -1,6 +1,7 @@
 """bictl verify: the verdict on every boundary."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,11 +10,13 @@ from bictl.cli.app import VerifyCommand, single
 from bictl.cli.options import Table, Topic
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.errors import UsageError
+from bictl.errors import TimedOut, UsageError
 from bictl.inert import inert
 
 if TYPE_CHECKING:
+    from bictl.settings import Table as Configured
     from bictl.verify import Report
+    from bictl.verify.slices import Slice
 
 BOUNDARIES = (
     Column("table"),
@@ -40,7 +43,18 @@ ALL_CHECKS = (
     Column("boundary"),
     Column("level"),
     Column("grows"),
+    Column("layer", wide=True),
 )
+LINE = (
+    Column("at", kind="time"),
+    Column("table"),
+    Column("state", kind="state"),
+    Column("complete"),
+    Column("exit_code"),
+    Column("seconds"),
+    Column("headline"),
+)
+OFTEN = 5.0  # seconds between two verdicts of --until-ok
 
 
 def verify(
@@ -53,14 +67,26 @@ def verify(
     deep: Annotated[
         bool, typer.Option("--deep", help="Also compare every record's content.")
     ] = False,
+    part: Annotated[
+        str | None,
+        typer.Option("--slice", metavar="N/T", help="With --deep: the Nth of T parts of it."),
+    ] = None,
     select: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this check; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ID|LAYER", help="Only this check or layer; may be repeated."),
     ] = None,
     exclude: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Without this check.")
+        list[str] | None, typer.Option(metavar="ID|LAYER", help="Without this check or layer.")
     ] = None,
     list_checks: Annotated[
-        bool, typer.Option("--list", help="List the checks and run none.")
+        bool, typer.Option("--list", help="List the checks of the level, all with --deep.")
+    ] = False,
+    watch: Annotated[
+        float | None,
+        typer.Option(metavar="SECONDS", min=0.5, help="Judge again so often, until Ctrl-C."),
+    ] = None,
+    until_ok: Annotated[
+        bool, typer.Option("--until-ok", help="Judge again until it is complete, then exit with 0.")
     ] = False,
     fail_on: Annotated[
         str, typer.Option(metavar="fail|warn", help="What makes the exit code 1.")
@@ -76,6 +102,14 @@ def verify(
     Exit code: 0 nothing wrong, 1 a check failed, 3 something is unknown, 4 nothing answered, 6
     evidence of loss or of a recreated topic. With -o nagios: 0, 1, 2, 3.
 
+    --deep --slice 3/7 compares the contents of a seventh of the batches, byte by byte, and all
+    sets: seven nights see every record once. A batch stays in its slice; the headline says which
+    one was looked at, and never that the rest is proved. In a crontab % needs a backslash.
+
+    --watch says a line a verdict where it does not write to a terminal. --until-ok ends with 0 at
+    the first verdict that is complete, at --timeout with the last verdict's code (4 where that
+    found nothing wrong and was not complete).
+
     With several tables the JSON document has them under "tables"; with one it is that table's.
 
     Examples:
@@ -85,42 +119,106 @@ def verify(
       bictl verify --quick -o nagios          # what a monitor calls
       bictl verify --json | jq '.checks[] | select(.state != "ok")'
       bictl verify -o prometheus > v.new; test -s v.new && mv v.new verify.prom
+      bictl verify --deep --slice $(date +%u)/7     # another seventh each weekday
+      bictl --timeout 600 verify --until-ok    # wait until all has arrived
+      bictl verify --select staging --select E1
     """
-    if quick and deep:
-        raise UsageError("--quick and --deep exclude each other", hint="give one")
     if fail_on not in ("fail", "warn"):
         raise UsageError(f"--fail-on takes fail or warn, not {fail_on!r}")
-    level = "quick" if quick else "deep" if deep else "default"
+    wish = _wish(quick, deep, part, select or (), exclude or (), until_ok)
     with session(context, late_is_error=False) as here:
         if list_checks:
-            here.screen.show(_all_checks(level))
+            here.screen.show(_all_checks(wish))
             return
-        reports = _judge(here, table, topic, level, select or (), exclude or ())
-        here.stop.check()
-        code = _show(here, reports)
-    if code == 0 and fail_on == "warn" and any(report.state == "warn" for report in reports):
-        code = 1
+        tables = here.tables(table, topic)
+        if watch is not None or until_ok:
+            code = _again(here, tables, wish, every=watch or OFTEN, until_ok=until_ok)
+        else:
+            reports = _judge(here, tables, wish)
+            here.stop.check()
+            code = _show(here, reports)
+            if code == 0 and fail_on == "warn" and any(one.state == "warn" for one in reports):
+                code = 1
     raise typer.Exit(code)
 
 
-def _judge(
-    here: Session,
-    table: str | None,
-    topic: str | None,
-    level: str,
+@dataclass(frozen=True)
+class Wish:
+    """What is to be judged: how deep, which part of it, which checks."""
+
+    level: str
+    part: "Slice | None"
+    select: Sequence[str]
+    exclude: Sequence[str]
+
+
+def _wish(
+    quick: bool,
+    deep: bool,
+    part: str | None,
     select: Sequence[str],
     exclude: Sequence[str],
-) -> "list[Report]":
+    until_ok: bool,
+) -> Wish:
+    """The wish, or UsageError for flags that contradict each other."""
+    if quick and deep:
+        raise UsageError("--quick and --deep exclude each other", hint="give one")
+    if part and not deep:
+        raise UsageError("--slice is a part of --deep", hint=f"bictl verify --deep --slice {part}")
+    if until_ok and (quick or select or exclude):
+        flag = "--quick" if quick else "--select" if select else "--exclude"
+        raise UsageError(
+            f"--until-ok waits for a complete verdict, {flag} never gives one",
+            hint=f"leave {flag} out",
+        )
+    level = "quick" if quick else "deep" if deep else "default"
+    if part is None:
+        return Wish(level, None, select, exclude)
+    from bictl.verify.slices import parse_slice
+
+    return Wish(level, parse_slice(part), select, exclude)
+
+
+def _judge(here: Session, tables: "list[Configured]", wish: Wish) -> "list[Report]":
     from bictl import pipeline
 
     with here.screen.progress() as on_progress:
-        work = here.work(on_progress)
-        tables = here.tables(table, topic)
-        return pipeline.verify_each(work, tables, level=level, select=select, exclude=exclude)
+        return pipeline.verify_each(
+            here.work(on_progress),
+            tables,
+            level=wish.level,
+            select=wish.select,
+            exclude=wish.exclude,
+            slice=wish.part,
+        )
 
 
-def _show(here: Session, reports: "list[Report]") -> int:
-    """Writes the verdict in the form that was asked for; the exit code."""
+def _again(
+    here: Session, tables: "list[Configured]", wish: Wish, *, every: float, until_ok: bool
+) -> int:
+    """Verdict after verdict, each on connections of its own; one that cannot be come to is said
+    and is not the end. A verdict that was cut off by --timeout does not count where there is an
+    earlier one."""
+    here.stop.on_first = lambda: None  # nothing is at work that has to be finished
+    code: int | None = None
+    while True:
+        reports = _judge(here, tables, wish)
+        here.stop.check()
+        if here.late and code is not None:
+            break
+        code = _show(here, reports, again=True)
+        if until_ok and all(report.complete for report in reports):
+            return code
+        here.clients.close()
+        if here.wait(every):
+            break
+    here.stop.check()
+    return (code or TimedOut.exit_code) if until_ok else code
+
+
+def _show(here: Session, reports: "list[Report]", *, again: bool = False) -> int:
+    """Writes the verdict in the form that was asked for; the exit code. One of several is shown on
+    an empty screen, and is a line where there is none."""
     from bictl.pipeline import worst_code
     from bictl.verify.present import as_document, nagios_code, nagios_text
 
@@ -136,7 +234,11 @@ def _show(here: Session, reports: "list[Report]") -> int:
         here.screen.show(_document([as_document(report) for report in reports], form, code))
     elif here.options.quiet and not here.options.output:
         complain(here, reports)
+    elif again and form == "tsv":
+        here.screen.show(_lines(reports))
     else:
+        if again:
+            here.screen.clear()
         show_tables(here, reports)
     return code
 
@@ -148,6 +250,23 @@ def _metrics(here: Session, reports: "list[Report]") -> str:
 
     names = [report.table for report in reports]
     return prometheus_text(reports, last_successes(here.clients.new_database, names))
+
+
+def _lines(reports: "list[Report]") -> View:
+    """One line a verdict: when, of which table, how it stands, and the sentence."""
+    rows = [
+        {
+            "at": report.started,
+            "table": report.table,
+            "state": report.state.value,
+            "complete": report.complete,
+            "exit_code": report.exit_code,
+            "seconds": round(report.seconds, 1),
+            "headline": report.headline,
+        }
+        for report in reports
+    ]
+    return View(schema="bictl.verify/1", columns=LINE, rows=rows)
 
 
 def _document(documents: Sequence[dict[str, object]], form: str, code: int) -> View:
@@ -230,8 +349,11 @@ def _used(columns: Sequence[Column], rows: Sequence[dict[str, Any]]) -> list[Col
     ]
 
 
-def _all_checks(level: str) -> View:
+def _all_checks(wish: Wish) -> View:
     from bictl.verify.checks import CHECKS as KNOWN
+    from bictl.verify.checks import ids_of
+
+    wanted, unwanted = ids_of(wish.select), ids_of(wish.exclude)
 
     rows = [
         {
@@ -239,10 +361,13 @@ def _all_checks(level: str) -> View:
             "title": check.title,
             "boundary": check.boundary,
             "level": check.only or check.level,
+            "layer": check.layer.lower(),
             "grows": check.grows,
         }
         for check in KNOWN
-        if check.runs_at(level)
+        if check.runs_at(wish.level)
+        and (not wish.select or check.id in wanted)
+        and check.id not in unwanted
     ]
     return View(schema="bictl.verify/1", columns=ALL_CHECKS, rows=rows, rows_key="checks")
 

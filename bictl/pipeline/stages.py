@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from bictl.settings import Table
     from bictl.staging import TransformResult
     from bictl.verify import Report
+    from bictl.verify.slices import Slice
     from bictl.verify.surroundings import Surroundings
 
 VERDICT_PATIENCE = 10.0  # seconds: the next quick look stands on what the ledger keeps of this one
@@ -190,15 +191,18 @@ def verify(
     select: "Sequence[str]" = (),
     exclude: "Sequence[str]" = (),
     drawn: bool = False,
+    slice: "Slice | None" = None,
 ) -> "Report":
     """The verdict on one table; needs no lock, and stands in the ledger of runs, where a later
     quick look finds it."""
     from bictl.ops.runs import recorded_aside
     from bictl.verify import verify as judge
     from bictl.verify.present import as_memory
+    from bictl.verify.slices import WHOLE
 
     work.begin()
     arguments = work.arguments(table, level=level, select=list(select), exclude=list(exclude))
+    arguments |= {"slice": str(slice)} if slice else {}
     with recorded_aside(
         partial(work.clients.new_database, application=f"bictl verify {table.name}"),
         work.run,
@@ -218,6 +222,7 @@ def verify(
             run=work.run,
             select=select,
             exclude=exclude,
+            slice=slice or WHOLE,
             on_progress=work.on_progress,
             stop=work.stop,
             drawn=drawn,
@@ -274,10 +279,11 @@ def verify_each(
     select: "Sequence[str]" = (),
     exclude: "Sequence[str]" = (),
     drawn: bool = False,
+    slice: "Slice | None" = None,
 ) -> "list[Report]":
     """The verdict on each table; one that cannot be come to stops no other, and is in its report.
 
-    Raises NotFound for an unknown check.
+    Raises NotFound for an unknown check, UsageError for one of another level.
     """
     from bictl.verify.checks import chosen
     from bictl.verify.run import not_judged
@@ -287,7 +293,15 @@ def verify_each(
     reports = []
     for table in tables:
         try:
-            report = verify(work, table, level=level, select=select, exclude=exclude, drawn=drawn)
+            report = verify(
+                work,
+                table,
+                level=level,
+                select=select,
+                exclude=exclude,
+                drawn=drawn,
+                slice=slice,
+            )
         except BictlError as error:
             report = not_judged(table, error, level=level, run=work.run)
         reports.append(report)

@@ -6,7 +6,7 @@ A later check is one pure function in its boundary's file and one entry here.
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from bictl.errors import NotFound
+from bictl.errors import NotFound, UsageError
 from bictl.verify import (
     acks,
     bronze,
@@ -152,7 +152,9 @@ CHECKS: tuple[Definition, ...] = (
         "K10",
         "objects hold what Kafka serves",
         KAFKA_TO_OBJECTS,
-        lambda w: contents.as_served(w.served, w.expired, w.unheld, table=w.table),
+        lambda w: contents.of_slice(
+            contents.as_served(w.served, w.expired, w.unheld, table=w.table), w.looked
+        ),
         level="deep",
         kind=_LOSS,
         grows="with records, read from Kafka once more",
@@ -317,7 +319,9 @@ CHECKS: tuple[Definition, ...] = (
         "B10",
         "each row holds what its object holds",
         OBJECTS_TO_BRONZE,
-        lambda w: contents.as_sealed(w.loaded, w.expired, table=w.table),
+        lambda w: contents.of_slice(
+            contents.as_sealed(w.loaded, w.expired, table=w.table), w.looked
+        ),
         level="deep",
         grows="with records, each sent to Postgres once more",
     ),
@@ -333,7 +337,7 @@ CHECKS: tuple[Definition, ...] = (
         "B12",
         "no record has a name twice",
         OBJECTS_TO_BRONZE,
-        lambda w: contents.unique_names(w.loaded, table=w.table),
+        lambda w: contents.of_slice(contents.unique_names(w.loaded, table=w.table), w.looked),
         level="deep",
         grows="with records, by the same reading as B10",
     ),
@@ -466,11 +470,19 @@ def chosen(
     exclude: Sequence[str] = (),
     has_worker: bool = False,
 ) -> list[Definition]:
-    """The checks of a run: those of its level, or of it the ones that were asked for by id."""
-    known = [check.id for check in CHECKS]
-    for name in (*select, *exclude):
-        if name not in known:
-            raise NotFound("check", name, existing=known)
+    """The checks of a run: those of its level, or of it the ones that were asked for, by their ids
+    or by the names of layers.
+
+    Raises NotFound for an unknown name, UsageError for the id of a check of another level.
+    """
+    wanted, unwanted = ids_of(select), ids_of(exclude)
+    for check in CHECKS:
+        if check.id in map(str.upper, select) and not check.runs_at(level):
+            flag = "" if check.only == "default" else f" --{check.only or check.level}"
+            raise UsageError(
+                f"{check.id} is no check of this level: {check.title}",
+                hint=f"bictl verify{flag} --select {check.id}",
+            )
     crossed = {crossing.name for crossing in crossings(table, level)} | {SOURCE_TO_KAFKA, META}
     return [
         check
@@ -478,9 +490,22 @@ def chosen(
         if check.runs_at(level)
         and (has_worker or not check.needs_worker)
         and check.boundary in crossed
-        and (not select or check.id in select)
-        and check.id not in exclude
+        and (not select or check.id in wanted)
+        and check.id not in unwanted
     ]
+
+
+def ids_of(names: Sequence[str]) -> set[str]:
+    """The ids that names stand for: an id, or a layer's name, in whatever case."""
+    found = set[str]()
+    for name in names:
+        wanted = name.casefold()
+        ids = {c.id for c in CHECKS if wanted in (c.id.casefold(), c.layer.casefold())}
+        if not ids:
+            layers = dict.fromkeys(check.layer.lower() for check in CHECKS)
+            raise NotFound("check", name, existing=[*(check.id for check in CHECKS), *layers])
+        found |= ids
+    return found
 
 
 def crossings(table: "Table", level: str) -> list[Crossing]:

@@ -1,7 +1,7 @@
 """Whether both sides of a boundary hold the same records, and not only the same offsets."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bictl.verify.ranges import Ranges, in_words, merged, total
@@ -10,6 +10,7 @@ from bictl.verify.report import Finding, State, of_ranges, passed
 if TYPE_CHECKING:
     from bictl.settings import Table
     from bictl.verify.expired import Expired
+    from bictl.verify.slices import Looked
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,6 +87,18 @@ def as_sealed(found: Contents, expired: "Expired", *, table: "Table") -> Finding
         message=f"{in_words(found.different)} ({total(found.different)} rows) hold other content "
         "than their objects",
         hint=f"bictl load-bronze --table {table.name} --replay",
+    )
+
+
+def of_slice(found: Finding, part: "Looked | None") -> Finding:
+    """The same, with the slice that it is about; None: it is about everything. A slice without any
+    batch has nothing to compare, and that is no gap in the evidence."""
+    if part is None:
+        return found
+    return replace(
+        found,
+        evaluated=found.evaluated or (0 if part.batches else part.of_batches),
+        message="; ".join(filter(None, [found.message, part.words])),
     )
 
 

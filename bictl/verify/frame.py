@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bictl.clients.relations import Missing
 from bictl.errors import BictlError, LossError, Unreachable
+from bictl.verify.layers import LAYERS
 from bictl.verify.report import Boundary, Check, Finding, Kind, State, Tally, worst
 
 if TYPE_CHECKING:
@@ -38,6 +39,11 @@ class Definition:
     kind: Kind = Kind.FAILED
     grows: str = "not at all"
     needs_worker: bool = False
+
+    @property
+    def layer(self) -> str:
+        """What it looks at: the layer that its id's letter stands for."""
+        return LAYERS[self.id[0]]
 
     def runs_at(self, level: str) -> bool:
         """Whether a run of this level evaluates it."""

@@ -15,9 +15,13 @@ RECORDS = "records"
 def headline(report: Report) -> str:
     """The sentence for a report whose state is known."""
     if report.state is State.FAIL:
-        return broken(report.boundaries, report.checks)
+        part = report.slice
+        said = f"; of the contents only {part.words} was looked at" if part else ""
+        return f"{broken(report.boundaries, report.checks)}{said}"
     if report.state is State.UNKNOWN:
         return _with_scope(_unknown(report), report)
+    if report.partial:
+        return _with_scope(_selected(report), report)
     if report.level == "quick":
         return _with_scope(_quick(report), report)
     return _with_scope(_complete(report) if report.complete else _in_flight(report), report)
@@ -116,6 +120,12 @@ def _in_flight(report: Report) -> str:
 def _quick(report: Report) -> str:
     since = report.since or "no full verdict stands behind this quick look"
     return f"{since}; since then nothing amiss in what a quick look compares{_through(report)}"
+
+
+def _selected(report: Report) -> str:
+    ids = [check.id for check in report.checks]
+    said = ", ".join(ids) if len(ids) <= 12 else f"{len(ids)} checks"
+    return f"nothing amiss in {said}{_through(report)}"
 
 
 def _unknown(report: Report) -> str:

@@ -12,6 +12,7 @@ from bictl.errors import NotFound
 from bictl.records import BatchName, Manifest, is_elsewhere, is_old_batch, parse_batch_key
 from bictl.verify.ranges import Ranges, from_offsets, total
 from bictl.verify.shelf import Batch
+from bictl.verify.slices import WHOLE, Slice
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo, ObjectStore
@@ -57,12 +58,14 @@ def read_batches(
     *,
     topic: str,
     level: str,
+    within: Slice = WHOLE,
 ) -> tuple[Batch, ...]:
     """Each listed batch. `manifest` reads that alone, `quick` also the bodies of batches with gaps,
-    `default` every body, `deep` every line."""
+    `default` every body, `deep` every line of what is `within` a slice."""
 
     def read(item: tuple["ObjectInfo", BatchName]) -> Batch | None:
-        return read_batch(objects, *item, topic=topic, level=level)
+        how = "default" if level == "deep" and not within.holds(item[0].key) else level
+        return read_batch(objects, *item, topic=topic, level=how)
 
     with ThreadPoolExecutor(READERS if level in ("manifest", "quick") else _BODIES) as pool:
         return tuple(batch for batch in pool.map(read, listed) if batch is not None)

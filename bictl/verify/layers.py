@@ -9,3 +9,15 @@ OBJECTS_TO_BRONZE = f"{OBJECTS} → {BRONZE}"
 BRONZE_TO_STAGING = f"{BRONZE} → {STAGING}"
 STAGING_TO_VECTORS = f"{STAGING} → {VECTORS}"
 META = "bictl"
+
+# By the first letter of a check's id: what it looks at, and by which name --select takes it.
+LAYERS = {
+    "S": SOURCE,
+    "C": "connector",
+    "K": KAFKA,
+    "O": OBJECTS,
+    "B": BRONZE,
+    "T": STAGING,
+    "E": VECTORS,
+    "M": META,
+}

@@ -5,6 +5,7 @@ from typing import Any
 
 from bictl.verify.headline import totals
 from bictl.verify.report import Boundary, Check, Hop, Report, Sample, State, percent
+from bictl.verify.slices import Looked
 
 SCHEMA = "bictl.verify/1"
 _NAGIOS = {State.OK: 0, State.WARN: 1, State.FAIL: 2, State.UNKNOWN: 3}
@@ -56,6 +57,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "acknowledged": list(report.acknowledged),
         "quarantined": report.quarantined,
         "expired": _sample(report.expired),
+        "slice": _slice(report.slice),
         "frontiers": [
             {"generation": generation, "partition": partition, "next": frontier}
             for generation, partition, frontier in report.frontiers
@@ -82,7 +84,7 @@ def as_memory(report: Report) -> dict[str, Any]:
     kept = ("table", "topic", "level", "state", "complete", "headline", "percent", "cut")
     counts = ("from", "to", "unit", "expected", "accounted", "in_flight", "missing", "state")
     return {
-        **{key: document[key] for key in (*kept, "frontiers")},
+        **{key: document[key] for key in (*kept, "frontiers", "slice")},
         "bronze": report.bronze,
         "boundaries": [{key: item[key] for key in counts} for item in document["boundaries"]],
         "failed": [check.id for check in report.checks if check.state is State.FAIL],
@@ -200,6 +202,19 @@ def _sample(sample: Sample) -> dict[str, Any]:
             for item in sample.ranges
         ],
         "keys": list(sample.keys),
+    }
+
+
+def _slice(part: Looked | None) -> dict[str, Any] | None:
+    if part is None:
+        return None
+    return {
+        "part": part.slice.part,
+        "parts": part.slice.parts,
+        "batches": part.batches,
+        "of_batches": part.of_batches,
+        "records": part.records,
+        "of_records": part.of_records,
     }
 
 

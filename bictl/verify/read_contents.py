@@ -12,6 +12,7 @@ from bictl.records import Manifest, Range, Record
 from bictl.verify.contents import Contents, added
 from bictl.verify.ranges import Ranges, from_offsets, merged
 from bictl.verify.shelf import overlaps
+from bictl.verify.slices import WHOLE, Slice, in_slice
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -29,14 +30,18 @@ _AT_ONCE = 500  # records a statement
 
 
 def compare_kafka(
-    reader: "TopicReader", objects: "ObjectStore", cut: "Cut", shelf: "Shelf"
+    reader: "TopicReader",
+    objects: "ObjectStore",
+    cut: "Cut",
+    shelf: "Shelf",
+    within: Slice = WHOLE,
 ) -> Contents:
-    """What Kafka still serves below the frontier, byte by byte."""
+    """What Kafka still serves of the slice below the frontier, byte by byte."""
     return added(
         _with_kafka(reader, part, batch.manifest, _lines(objects, batch))
         for part in cut.parts
         if part.frontier is not None
-        for batch in shelf.chains.get((cut.generation or "", part.partition), ())
+        for batch in in_slice(shelf.chains.get((cut.generation or "", part.partition), ()), within)
         if batch.sound and batch.manifest is not None
     )
 
@@ -157,13 +162,18 @@ def _digest(line: wire.Line) -> bytes:
 
 
 def compare_bronze(
-    objects: "ObjectStore", database: "Database", table: "Table", shelf: "Shelf"
+    objects: "ObjectStore",
+    database: "Database",
+    table: "Table",
+    shelf: "Shelf",
+    within: Slice = WHOLE,
 ) -> Contents:
-    """Every line of every sound object against the row or the quarantined record at its offset."""
+    """Every line of every sound object of the slice against the row, or the quarantined record, at
+    its offset."""
     compare = _Rows(database, table)
     return added(
         compare.with_batch(batch.manifest, _lines(objects, batch))
-        for batch in shelf.batches
+        for batch in in_slice(shelf.batches, within)
         if batch.sound and batch.manifest is not None
     )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from bictl.records import Range
 from bictl.verify.ranges import Ranges, in_words, merged, total
+from bictl.verify.slices import Looked
 
 if TYPE_CHECKING:
     from bictl.verify.axes import Axis
@@ -231,6 +232,7 @@ class Report:
     expired: Sample = NOTHING  # offsets whose objects a lifecycle rule took, bronze holds them
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran
+    slice: Looked | None = None  # which part of the contents a deep look compared; None: all
     bronze: str = ""  # the bronze table that was read
     latency: tuple[Hop, ...] = ()  # of the last day's records, in flow order
     state: State = State.UNKNOWN

@@ -29,6 +29,7 @@ from bictl.verify.report import (
     of_ranges,
     worst,
 )
+from bictl.verify.slices import WHOLE, Looked, Slice
 from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
 from bictl.verify.world import Question, World
 
@@ -58,6 +59,7 @@ def verify(
     now: datetime | None = None,
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    slice: Slice = WHOLE,
     on_progress: OnProgress = no_progress,
     stop: Stop = never_stop,
     drawn: bool = False,
@@ -68,7 +70,8 @@ def verify(
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
-    `level` is quick, default or deep; `max_lag` is how many seconds a record may be in flight;
+    `level` is quick, default or deep, `slice` the part of the batches whose contents a deep look
+    compares; `max_lag` is how many seconds a record may be in flight;
     `keeps_nulls` says whether the connector writes NULL as NULL, None where that is not known;
     `worker` opens the Kafka Connect worker, where one is configured;
     `staging_model` reads the staging model's file, None where that does not tell its columns;
@@ -85,6 +88,7 @@ def verify(
         now=now or datetime.now(UTC),
         staging=f"{staging_schema}.{table.staging}",
         model=model,
+        slice=slice,
         keeps_nulls=keeps_nulls,
         worker=worker,
         staging_model=staging_model,
@@ -107,8 +111,12 @@ def verify(
                 )
             )
             checks.append(frame.left_out(definition) if stop() else frame.run(definition, world))
+        if not definitions:
+            checks.append(_none_applies(table, select))
         boundaries = [
-            frame.judge(item, checks, world, stopped=stop()) for item in crossings(table, level)
+            frame.judge(item, checks, world, stopped=stop())
+            for item in crossings(table, level)
+            if not select or any(item.name == check.boundary for check in definitions)
         ]
         verdict = world.known.get("verdict")
         report = Report(
@@ -135,12 +143,25 @@ def verify(
             expired=_expired(world),
             latency=_latency(world),
             partial=bool(select or exclude),
+            slice=_looked(world),
             since=getattr(verdict, "words", ""),
         )
     finally:
         world.close()
     on_progress(Progress(stage="verify", done=len(checks), total=len(checks), unit="checks"))
     return concluded(report)
+
+
+def _none_applies(table: "Table", select: Sequence[str]) -> Check:
+    """What stands for checks that were asked for and are out of scope here."""
+    return Check(
+        id=NOT_JUDGED,
+        title="a check was evaluated",
+        boundary=META,
+        state=State.UNKNOWN,
+        message=f"{table.name} is not configured for any of {', '.join(select)}",
+        hint="bictl verify --list; bictl config show",
+    )
 
 
 def not_judged(
@@ -210,12 +231,19 @@ def _unverified(
         left += [STAGING]
     if level == "quick" or not table.embed:
         left += [VECTORS]
+    if (part := _looked(world)) is not None:
+        left += [f"the contents outside of {part.words}"]
     if partial:
         left += ["the checks that were not selected"]
     shelf = world.known.get("shelf")
     if shelf is not None and (count := shelf.legacy_records):
         left += [f"what the old topic held beside {count} records of generation {LEGACY}"]
     return tuple(left)
+
+
+def _looked(world: World) -> Looked | None:
+    """Which slice was looked at; None where the objects were not read."""
+    return world.looked if "shelf" in world.known else None
 
 
 def _accepted_loss(world: World) -> Sample:

@@ -34,6 +34,7 @@ from bictl.verify.read_carried import read_carried
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.replaced import Replaced, claims
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
+from bictl.verify.slices import WHOLE, Looked, Slice, looked
 from bictl.verify.snapshots import Snapshot
 from bictl.verify.source import Capture, read_capture
 from bictl.verify.staging import Keys, Shape, Values
@@ -84,7 +85,10 @@ class once(Generic[_T]):
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
-    """What one run asks: which table, how deep, and what may still be in flight (seconds)."""
+    """What one run asks: which table, how deep, and what may still be in flight (seconds).
+
+    `slice` is the part of the batches whose contents a deep look compares.
+    """
 
     table: "Table"
     level: str
@@ -92,6 +96,7 @@ class Question:
     now: datetime
     staging: str  # the staging relation, schema.name
     model: str  # the configured embedding model
+    slice: Slice = WHOLE
     keeps_nulls: Callable[[], bool | None] = lambda: None
     worker: "Callable[[], ConnectWorker] | None" = None
     staging_model: Callable[[], "Model | None"] = lambda: None  # None: its columns are not known
@@ -261,12 +266,16 @@ class World:
     @once
     def served(self) -> Contents:
         """What Kafka still serves against the objects, record by record."""
-        return read_contents.compare_kafka(self._reader, self._objects, self.cut, self.shelf)
+        within = self.question.slice
+        return read_contents.compare_kafka(
+            self._reader, self._objects, self.cut, self.shelf, within
+        )
 
     @once
     def unheld(self) -> Ranges:
-        """What Kafka still serves of expired objects, and neither bronze nor the quarantine has."""
-        if not self.expired.keys:
+        """What Kafka still serves of expired objects, and neither bronze nor the quarantine has;
+        no key tells their slice, they are in the first one."""
+        if self.question.slice.part != 1 or not self.expired.keys:
             return ()
         served = read_contents.served_of_expired(self._reader, self.cut, self.expired)
         return merged(
@@ -274,6 +283,12 @@ class World:
             for place, found in served.items()
             for item in subtract(found, self.bronze.at(place))
         )
+
+    @once
+    def looked(self) -> Looked | None:
+        """How much of the contents is compared; None where that is all or nothing of them."""
+        within = self.question.slice
+        return None if self.level != "deep" or within == WHOLE else looked(within, self.shelf)
 
     @once
     def overlapping(self) -> Contents:
@@ -569,7 +584,8 @@ class World:
             return read(self.database, *what)
 
     def _compare_bronze(self, database: "Database") -> Contents:
-        return read_contents.compare_bronze(self._objects, database, self.table, self.shelf)
+        within = self.question.slice
+        return read_contents.compare_bronze(self._objects, database, self.table, self.shelf, within)
 
     def _check_keys(self, database: "Database", claimed: Replaced) -> Replaced:
         pruned = self.bronze.pruned
@@ -609,7 +625,8 @@ class World:
         return list_objects(self._objects, self.table.prefix, other=acks)
 
     def _read(self, listed: Any, *, level: str) -> tuple[Batch, ...]:
-        return read_batches(self._objects, listed, topic=self.table.topic, level=level)
+        topic, within = self.table.topic, self.question.slice
+        return read_batches(self._objects, listed, topic=topic, level=level, within=within)
 
     def _last_sealed(self, place: Place) -> "LastSealed | None":
         """The last sealed record of a partition: its object's, or what outlives that."""
