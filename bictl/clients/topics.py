@@ -206,6 +206,10 @@ class TopicReader:
         for answer in answers.values():
             self._raise_code(answer.errno, doing)
 
+    def ask(self, doing: str, question: Callable[[Any], _T]) -> _T:
+        """The answer of the broker to a question that `question` puts to the admin client."""
+        return self._ask(doing, lambda: question(self._admin))
+
     @property
     def _where(self) -> str:
         return f"Kafka at {self._kafka.bootstrap_servers}"

@@ -10,14 +10,13 @@ from bictl.doctor.probe import Answer, Probe
 from bictl.errors import BictlError
 from bictl.ingest.frontier import frontier
 from bictl.ingest.frontier_object import read_kept
+from bictl.ingest.keeping import Keeping, left, span
 from bictl.records import Topic
 
 if TYPE_CHECKING:
     from bictl.clients import Clients
     from bictl.clients.topics import TopicReader
     from bictl.settings import Table
-
-_SHORT = 0.25  # of the retention: what is left then is gone before somebody has looked
 
 
 def kafka(clients: "Clients") -> Generator[Probe, None, None]:
@@ -73,20 +72,20 @@ def _ends(reader: "TopicReader", topic: Topic, *, listed: bool) -> Answer:
 
 def _keeping(clients: "Clients", table: "Table", topic: Topic) -> Answer:
     """Whether Kafka keeps records until they are read, and no larger ones than bronze takes."""
-    told = clients.reader.configuration(topic.name)
-    if "cleanup.policy" not in told:
+    keeping = Keeping.of(clients.reader.configuration(topic.name))
+    if keeping is None:
         return Answer("skipped", "the broker does not tell its topics' settings")
-    largest = int(told.get("max.message.bytes", 0))
-    if largest > MAX_RECORD_BYTES:
+    if (keeping.largest or 0) > MAX_RECORD_BYTES:
         return Answer(
             "warn",
-            f"records of up to {largest} bytes are allowed, bronze takes {MAX_RECORD_BYTES}",
+            f"records of up to {keeping.largest} bytes are allowed, bronze takes"
+            f" {MAX_RECORD_BYTES}",
             f"larger ones go to quarantine: set max.message.bytes to {MAX_RECORD_BYTES} or less",
         )
-    policy, kept = told["cleanup.policy"], int(told.get("retention.ms", -1)) / 1000
-    if "delete" not in policy or kept < 0:
-        return Answer("ok", f"cleanup.policy {policy}, no record is discarded by its age")
-    return _headroom(kept, _oldest_unread(clients, table, topic), table.name)
+    if keeping.seconds is None:
+        text = f"cleanup.policy {keeping.policy}, no record is discarded by its age"
+        return Answer("ok", text)
+    return _headroom(keeping.seconds, _oldest_unread(clients, table, topic), table.name)
 
 
 def _headroom(kept: float, age: float | None, table: str) -> Answer:
@@ -94,10 +93,11 @@ def _headroom(kept: float, age: float | None, table: str) -> Answer:
     detail = f"kept for {span(kept)}, " + (
         "nothing unread" if age is None else f"the oldest unread record is {span(age)} old"
     )
-    if age is None or kept - age > _SHORT * kept:
+    state = "ok" if age is None else left(kept, age)
+    if state == "ok":
         return Answer("ok", detail)
     hint = f"bictl ingest --table {table}, and more often; or raise the topic's retention.ms"
-    return Answer("fail" if age >= kept else "warn", detail, hint)
+    return Answer(state, detail, hint)
 
 
 def _oldest_unread(clients: "Clients", table: "Table", topic: Topic) -> float | None:
@@ -115,11 +115,3 @@ def _oldest_unread(clients: "Clients", table: "Table", topic: Topic) -> float | 
     )
     times = [record.timestamp for record in found if record is not None]
     return max(0.0, time.time() - min(times) / 1000) if times else None
-
-
-def span(seconds: float) -> str:
-    """`7 d`, `36 h`, `5 min`, `12 s`: the largest unit of which there are two."""
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 2 * length:
-            return f"{seconds / length:.0f} {unit}"
-    return f"{seconds:.0f} s"

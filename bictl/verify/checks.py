@@ -22,6 +22,7 @@ from bictl.verify import (
     source,
     staging,
     taken,
+    topic,
     vectors,
 )
 from bictl.verify.frame import Crossing, Definition
@@ -127,6 +128,14 @@ CHECKS: tuple[Definition, ...] = (
         kind=_LOSS,
     ),
     Definition(
+        "K3",
+        "nothing is committed before it is sealed",
+        KAFKA_TO_OBJECTS,
+        lambda w: topic.committed(w.cut, w.commits, group=w.question.around.group, table=w.table),
+        level=_QUICK,
+        grows="with partitions",
+    ),
+    Definition(
         "K4",
         "Kafka discarded nothing unread",
         KAFKA_TO_OBJECTS,
@@ -147,6 +156,43 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: kafka.time_lag(w.cut, max_lag=w.max_lag, table=w.table),
         level=_QUICK,
+    ),
+    Definition(
+        "K7",
+        "Kafka keeps what is not ingested for a while",
+        KAFKA_TO_OBJECTS,
+        lambda w: topic.headroom(
+            w.cut, w.keeping, lambda: w.logs, every=w.question.around.run_every, table=w.table
+        ),
+        level=_QUICK,
+        grows="with partitions",
+    ),
+    Definition(
+        "K8",
+        "no transaction holds records back",
+        KAFKA_TO_OBJECTS,
+        lambda w: topic.open_transactions(
+            w.cut,
+            lambda: w.transactions,
+            limit=lambda: w.transaction_limit,
+            max_lag=w.max_lag,
+            table=w.table,
+        ),
+        level=_QUICK,
+        grows="with partitions",
+    ),
+    Definition(
+        "K9",
+        "the topic's settings lose nothing",
+        KAFKA_TO_OBJECTS,
+        lambda w: topic.settings(
+            w.keeping,
+            lambda: w.replication,
+            unread=max(w.max_lag, w.question.around.run_every),
+            table=w.table,
+        ),
+        level=_QUICK,
+        grows="with partitions",
     ),
     Definition(
         "K10",

@@ -46,9 +46,11 @@ if TYPE_CHECKING:
     from bictl.clients.connect import ConnectWorker
     from bictl.clients.database import Database
     from bictl.clients.objects import ObjectStore
+    from bictl.clients.topic_facts import Log, OpenTransaction, Replication
     from bictl.clients.topics import TopicReader
     from bictl.ingest.frontier_object import Anchor as LastSealed
     from bictl.ingest.frontier_object import Kept
+    from bictl.ingest.keeping import Keeping
     from bictl.ingest.old_objects import Note
     from bictl.model_file import Model
     from bictl.settings import Table
@@ -227,6 +229,8 @@ class World:
     def shelf(self) -> Shelf:
         """The objects, listed after the ends were read."""
         self._attempt("ends")
+        if "ends" in self.known:
+            self._attempt("commits")
         self._attempt("notes")
         listing = self._list()
         since = self._since(listing) if self.level == "quick" else {}
@@ -252,6 +256,49 @@ class World:
     def cut(self) -> Cut:
         """The ends at t0 beside the frontiers of the shelf."""
         return cutting.fix(self._reader, self.ends, self.shelf, self.life)
+
+    @once
+    def commits(self) -> dict[int, int]:
+        """What ingest's group committed, by partition; read before the objects, which only grow."""
+        from bictl.clients.topic_facts import committed
+
+        group = self.question.around.group
+        return committed(self._reader, group, self.topic.name) if group else {}
+
+    @once
+    def keeping(self) -> "Keeping | None":
+        """The topic's settings; None where the broker does not tell them."""
+        from bictl.ingest.keeping import Keeping
+
+        return Keeping.of(self._reader.configuration(self.topic.name))
+
+    @once
+    def logs(self) -> "dict[int, Log]":
+        """The partitions' logs on the brokers' disks."""
+        from bictl.clients.topic_facts import logs
+
+        return logs(self._reader, self.topic.name, self.topic.partitions)
+
+    @once
+    def transactions(self) -> "tuple[OpenTransaction, ...] | None":
+        """The open transactions of the topic; None where the broker does not tell."""
+        from bictl.clients.topic_facts import open_transactions
+
+        return open_transactions(self._reader, self.topic.name, self.topic.partitions)
+
+    @once
+    def transaction_limit(self) -> int | None:
+        """For how many milliseconds a transaction may be open."""
+        from bictl.clients.topic_facts import transaction_limit
+
+        return transaction_limit(self._reader)
+
+    @once
+    def replication(self) -> "Replication":
+        """How the topic is spread over the brokers."""
+        from bictl.clients.topic_facts import replication
+
+        return replication(self._reader, self.topic.name)
 
     @once
     def anchors(self) -> tuple[Anchor, ...]:
