@@ -1,0 +1,71 @@
+"""No false alarm: whatever is legal leaves verify calm, at each level, with and without writers."""
+
+import secrets
+
+import pytest
+import results
+from databases import drop_database
+from healthy_memory import found as memory
+from healthy_sources import found as sources
+from healthy_stages import found as stages
+from pipelines import Pipeline, _encoder
+from scenes import Scene
+from variations import Variation, false_alarms
+
+from bictl.clients import Clients
+
+ALL = [*sources.all, *stages.all, *memory.all]
+SAMPLE = {
+    "keys-keys_move_between_partitions-alone0",
+    "keys-primary_keys_are_updated-alone0",
+    "values-rows_without_text-alone0",
+    "columns-a_column_is_added-alone0",
+    "snapshots-a_second_snapshot_closes_what_was_deleted_unseen-alone0",
+    "in_flight-young_objects_are_not_loaded-alone0",
+    "at_once-two_ingests_that_cut_differently-writers1",
+    "replay-the_ledger_is_lost-alone0",
+    "pruned-history_is_pruned-alone0",
+    "expired-the_oldest_objects_have_expired-alone0",
+    "quarantine-refused_records_are_acknowledged-alone0",
+    "recreated-a_recreated_topic_is_accepted-writers1",
+    "neighbours-another_table_stands_within_the_prefix-alone0",
+}
+
+
+@pytest.fixture
+def new_scene(shared, prepared, new_settings, fixture_records):
+    """`new_scene(variation)`: a fresh pipeline, dropped afterwards."""
+    made = []
+
+    def make(variation: Variation) -> Scene:
+        topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
+        settings = new_settings(topic, prepared.postgres.dbname)
+        pipeline = Pipeline(settings, Clients(settings))
+        made.append(Scene(pipeline, variation.chance(), _encoder, samples=fixture_records))
+        return made[-1]
+
+    yield make
+    for scene in made:
+        scene.close()
+        scene.pipeline.clients.close()
+        drop_database(shared, scene.pipeline.settings.postgres.dbname)
+
+
+def marked(one: Variation):
+    """Those of the sample run with every test."""
+    marks = [] if str(one) in SAMPLE else [pytest.mark.faults]
+    return pytest.param(one, id=str(one), marks=marks)
+
+
+@pytest.mark.parametrize("variation", [marked(one) for one in ALL])
+def test_what_is_legal_is_no_alarm(variation, new_scene):
+    alarms = false_alarms(variation, new_scene(variation))
+    results.write("variation", name=str(variation), layer=variation.kind, alarms=alarms)
+    assert alarms == []
+
+
+def test_there_are_enough_of_them_half_with_writers():
+    assert len(ALL) >= 200
+    assert len({one.kind for one in ALL}) >= 12
+    assert sum(one.writers for one in ALL) * 2 >= len(ALL)
+    assert {str(one) for one in ALL} >= SAMPLE
