@@ -63,6 +63,7 @@ COMMANDS = {
     "demo": Entry("demo", OPERATE, "The whole pipeline on this machine, with sample data."),
     "stack": Entry("stack", OPERATE, "The embedded services: up, down, status."),
     "migrate": Entry("migrate", OPERATE, "Create or upgrade bictl's tables in Postgres."),
+    "repair": Entry("repair", OPERATE, "Do what is safe about the failures that verify finds."),
     "prune": Entry("prune", OPERATE, "Remove from bronze what newer records have replaced."),
     "tables": Entry("tables", OPERATE, "The carried tables: add, list, follow the source."),
     "quarantine": Entry(

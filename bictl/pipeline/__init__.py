@@ -5,6 +5,7 @@ A stage's own command goes through the same function, so a stage has one way of 
 
 from bictl.pipeline.flow import Step, run, worst
 from bictl.pipeline.forward import Forward, bring_forward, migrate, plan_forward
+from bictl.pipeline.repair import repair
 from bictl.pipeline.stages import (
     embed,
     ingest,
@@ -28,6 +29,7 @@ __all__ = [
     "migrate",
     "plan_forward",
     "prune",
+    "repair",
     "retry_quarantine",
     "run",
     "transform",

@@ -99,6 +99,27 @@ def load_bronze(
     return result
 
 
+def undouble(work: Work, table: "Table", *, keys: "Sequence[str]") -> "LoadResult":
+    """Records that stand more than once in bronze: once again, from their objects alone."""
+    from bictl.bronze import check_version
+    from bictl.bronze import undouble as stage
+
+    work.begin()
+    check_version(work.clients.database)
+    with at_work(work, "load-bronze", table) as outcome:
+        result = stage(
+            work.clients.objects,
+            work.clients.database,
+            table=table,
+            keys=keys,
+            run=work.run,
+            on_progress=work.on_progress,
+            stop=work.stop,
+        )
+        note(work, outcome, result, **result.rows[0])
+    return result
+
+
 def retry_quarantine(work: Work, table: "Table", *, chosen: "Chosen") -> "Retried":
     """Quarantine → bronze: what is chosen of it, loaded again."""
     from bictl.bronze import check_version

@@ -60,8 +60,11 @@ def topic_lock(work: Work, table: "Table", *, command: str) -> AbstractContextMa
 
 
 @contextmanager
-def at_work(work: Work, stage: str, *tables: "Table") -> "Iterator[Outcome]":
-    """The stage's locks, one a table, and its row in the ledger of runs."""
+def at_work(work: Work, stage: str, *tables: "Table", apart: bool = False) -> "Iterator[Outcome]":
+    """The stage's locks, one a table, and its row in the ledger of runs.
+
+    `apart` is for work that runs other stages: its row is held by a connection of its own.
+    """
     from bictl.ops.locks import stage_lock
     from bictl.ops.runs import recorded, write_ended
 
@@ -84,9 +87,13 @@ def at_work(work: Work, stage: str, *tables: "Table") -> "Iterator[Outcome]":
                 )
             )
         write_ended(work.clients.database, work.unwritten)
+        ledger = work.clients.database
+        if apart:
+            ledger = work.clients.new_database(application=f"bictl {command}")
+            stack.callback(ledger.close)
         yield stack.enter_context(
             recorded(
-                work.clients.database,
+                ledger,
                 work.run,
                 command=stage,
                 arguments=work.arguments(*tables),

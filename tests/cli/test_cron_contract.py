@@ -96,6 +96,7 @@ CASES = {
     "stack status": Case(without={"BICTL_STATE_DIR": "/nowhere"}, asks=True),
     "stack config": Case(without=NO_STATE, code=2, asks=True),
     "migrate": Case(),
+    "repair": Case(),
     "prune": Case(("--before", "90d", "--yes"), failing=("--before", "90d"), without={}, code=2),
     "tables add": Case(None, failing=("--topic", "cord.ConcordDb.dbo.New"), without=NO_KAFKA),
     "tables sync": Case(without=NO_KAFKA),
