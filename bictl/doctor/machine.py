@@ -11,8 +11,8 @@ from bictl.clients import model_files
 from bictl.clients.dbt import Dbt
 from bictl.clients.topic_reach import is_loopback
 from bictl.doctor.probe import Answer, Probe
-from bictl.doctor.room import existing, room
 from bictl.errors import NotFound
+from bictl.ops.room import existing, room
 from bictl.settings.explain import secrets
 
 if TYPE_CHECKING:

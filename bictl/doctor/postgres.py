@@ -7,10 +7,10 @@ from uuid import uuid4
 
 from bictl import assets
 from bictl.bronze import check_version
-from bictl.doctor.clock import skew
 from bictl.doctor.probe import Answer, Probe
-from bictl.doctor.room import room
 from bictl.errors import SchemaMismatch
+from bictl.ops.clock import skew
+from bictl.ops.room import room
 
 if TYPE_CHECKING:
     from bictl.clients import Clients

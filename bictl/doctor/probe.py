@@ -3,19 +3,12 @@
 from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 from bictl.errors import BictlError, Unreachable
+from bictl.ops.answer import Answer, State
 
-State = Literal["ok", "warn", "fail", "unknown", "skipped"]
-
-
-class Answer(NamedTuple):
-    """What a probe saw; `hint` says what to do about it."""
-
-    state: State
-    detail: str
-    hint: str | None = None
+__all__ = ["Answer", "Finding", "Probe", "answers"]
 
 
 class Probe(NamedTuple):

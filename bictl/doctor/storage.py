@@ -8,9 +8,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from bictl.doctor.clock import skew
 from bictl.doctor.probe import Answer, Probe
 from bictl.errors import AccessDenied, BictlError, StageFailed
+from bictl.ops.clock import skew
 from bictl.records import state_prefix
 
 if TYPE_CHECKING:

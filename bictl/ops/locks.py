@@ -10,7 +10,7 @@ import json
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -106,6 +106,38 @@ def stage_lock(
         connection.close()
 
 
+def holders(
+    connection: "Database", *, state_dir: Path | None, topic: str, stages: Sequence[str], table: str
+) -> dict[str, Holder]:
+    """Who holds which lock of a table now: ingest's on this host, and the stages' on all. Takes
+    none of them, not even for a moment."""
+    found = {stage: _find_holder(connection, f"bictl:{stage}:{table}") for stage in stages}
+    if state_dir is not None:
+        found["ingest"] = _topic_holder(state_dir, topic)
+    return {stage: holder for stage, holder in found.items() if holder is not None}
+
+
+def _topic_holder(state_dir: Path, topic: str) -> Holder | None:
+    path = _path(state_dir / "locks", topic)
+    try:
+        file = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)
+    except OSError:
+        return None
+    try:
+        return _read_holder(file) if _is_locked(os.fstat(file).st_ino) else None
+    finally:
+        os.close(file)
+
+
+def _is_locked(inode: int) -> bool:
+    """Whether any process holds a lock on the file, as the kernel lists them."""
+    try:
+        listed = Path("/proc/locks").read_text(encoding="ascii").splitlines()
+    except OSError:
+        return True  # then its content alone says who does
+    return any(f":{inode} " in f"{line} " for line in listed)
+
+
 def _retry(
     acquire: Callable[[], bool],
     holder: Callable[[], Holder | None],
@@ -130,12 +162,15 @@ def _retry(
 
 def _open(folder: Path, topic: str) -> int:
     """The topic's lock file; a hash in its name keeps 249 characters within a file name's limit."""
-    name = f"{topic[:100]}-{hashlib.sha256(topic.encode()).hexdigest()[:12]}.lock"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        return os.open(folder / name, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        return os.open(_path(folder, topic), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise _refused(folder.parent, error) from None
+
+
+def _path(folder: Path, topic: str) -> Path:
+    return folder / f"{topic[:100]}-{hashlib.sha256(topic.encode()).hexdigest()[:12]}.lock"
 
 
 def _refused(state_dir: Path, error: OSError) -> UsageError:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from bictl.errors import BatchConflict, BictlError, exit_code_of
 from bictl.pipeline.forward import bring_forward
+from bictl.pipeline.surroundings import around
 from bictl.pipeline.work import Work, at_work, at_work_aside, note, topic_lock, worst_code
 
 if TYPE_CHECKING:
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from bictl.staging import TransformResult
     from bictl.verify import Report
     from bictl.verify.slices import Slice
-    from bictl.verify.surroundings import Surroundings
 
 VERDICT_PATIENCE = 10.0  # seconds: the next quick look stands on what the ledger keeps of this one
 
@@ -250,26 +250,11 @@ def verify(
             keeps_nulls=partial(_keeps_nulls, work, table),
             worker=work.clients.connect if work.settings.connect.url else None,
             staging_model=partial(_staging_model, work, table),
-            around=_around(work, table),
+            around=around(work.settings),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}
     return report
-
-
-def _around(work: Work, table: "Table") -> "Surroundings":
-    """What stands around the three systems, by the configuration."""
-    from bictl.verify.surroundings import Surroundings
-
-    given = work.settings.verify
-    return Surroundings(
-        group=work.settings.kafka.group,
-        state_dir=work.settings.state_dir,
-        settle=given.settle,
-        max_lock=given.max_lock,
-        max_latency=given.max_latency,
-        run_every=given.run_every,
-    )
 
 
 def _keeps_nulls(work: Work, table: "Table") -> bool | None:

@@ -15,6 +15,7 @@ from bictl.verify import (
     evolution,
     kafka,
     latency,
+    machine,
     meta,
     objects,
     replaced,
@@ -497,6 +498,29 @@ CHECKS: tuple[Definition, ...] = (
         only=_QUICK,
     ),
     Definition(
+        "M4",
+        "disks have room",
+        META,
+        lambda w: machine.looks(w.rooms, nothing="no disk is this machine's"),
+        level=_QUICK,
+    ),
+    Definition(
+        "M5",
+        "no certificate and no password ends soon",
+        META,
+        lambda w: machine.expiries(w.expiries, now=w.question.now),
+        grows="with servers that speak TLS",
+    ),
+    Definition(
+        "M6",
+        "each stage succeeded as often as was promised",
+        META,
+        lambda w: machine.stages(
+            w.last_runs, every=w.question.around.run_every, now=w.question.now, table=w.table
+        ),
+        level=_QUICK,
+    ),
+    Definition(
         "M7",
         "records arrive as soon as was promised",
         META,
@@ -504,6 +528,20 @@ CHECKS: tuple[Definition, ...] = (
             w.latency, max_latency=w.question.around.max_latency, table=w.table
         ),
         grows="with the last day's records, and with vectors",
+    ),
+    Definition(
+        "M8",
+        "the clocks agree",
+        META,
+        lambda w: machine.looks(w.clocks, nothing="no clock was told"),
+        level=_QUICK,
+    ),
+    Definition(
+        "M9",
+        "no lock is held for too long",
+        META,
+        lambda w: machine.locks(w.locks, longest=w.question.around.max_lock, now=w.question.now),
+        level=_QUICK,
     ),
 )
 

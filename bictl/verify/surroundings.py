@@ -1,18 +1,28 @@
 """What stands around a run of verify beside its three systems, and what was promised of it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bictl.clients.certificates import Endpoint
 
 
 @dataclass(frozen=True, kw_only=True)
 class Surroundings:
-    """`group` is Kafka's group that ingest commits to, `state_dir` this machine's own.
+    """`group` is Kafka's group that ingest commits to, `state_dir` this machine's own;
+    `endpoints` are the servers that show a certificate, `certificates` our own files of them.
+    `is_local` says that Postgres runs on this machine.
 
     Seconds, as in [verify]: `settle`, `max_lock`, `max_latency`, `run_every`.
     """
 
     group: str = ""
     state_dir: Path | None = None
+    endpoints: "Sequence[Endpoint]" = ()
+    certificates: Sequence[Path] = ()
+    is_local: bool = False
     settle: int = 30
     max_lock: int = 21_600
     max_latency: int = 0

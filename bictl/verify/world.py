@@ -18,7 +18,7 @@ from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, 
 from bictl.records import Range, Topic, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
-from bictl.verify import read_bronze, read_contents, read_rows
+from bictl.verify import read_bronze, read_contents, read_machine, read_rows
 from bictl.verify.bronze import Bronze, Comparison, compare
 from bictl.verify.carried import Carried
 from bictl.verify.contents import Contents
@@ -27,6 +27,7 @@ from bictl.verify.evolution import read_columns
 from bictl.verify.expired import Expired, Rules, find_expired
 from bictl.verify.inspect import Listing, list_objects, read_batches
 from bictl.verify.latency import Latency, read_latency
+from bictl.verify.machine import Expiry
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Ranges, merged, subtract
@@ -53,6 +54,9 @@ if TYPE_CHECKING:
     from bictl.ingest.keeping import Keeping
     from bictl.ingest.old_objects import Note
     from bictl.model_file import Model
+    from bictl.ops.answer import Answer
+    from bictl.ops.ledger import Last
+    from bictl.ops.locks import Holder
     from bictl.settings import Table
 
 _T = TypeVar("_T")
@@ -624,6 +628,37 @@ class World:
             return Latency(since=self.question.now, hops=())
         read = partial(read_latency, now=self.question.now)
         return self._in_snapshot(read, self.table, self.question.staging)
+
+    # What stands around.
+
+    @once
+    def rooms(self) -> "dict[str, Answer]":
+        """The free room on disks."""
+        try:
+            logs = self.logs
+        except BictlError:  # what Kafka does not tell is unknown elsewhere
+            logs = {}
+        return self._in_snapshot(read_machine.read_rooms, self.question.around, logs)
+
+    @once
+    def clocks(self) -> "dict[str, Answer]":
+        """How far the services' clocks are from this machine's."""
+        return self._in_snapshot(read_machine.read_clocks, self._objects)
+
+    @once
+    def expiries(self) -> tuple[Expiry, ...]:
+        """The ends of certificates and passwords."""
+        return self._in_snapshot(read_machine.read_expiries, self.question.around)
+
+    @once
+    def last_runs(self) -> "tuple[Last, ...]":
+        """When each stage last succeeded, by the ledger of runs."""
+        return self._in_snapshot(read_machine.read_last, self.table)
+
+    @once
+    def locks(self) -> "dict[str, Holder]":
+        """Who holds the table's locks."""
+        return self._in_snapshot(read_machine.read_locks, self.question.around, self.table)
 
     def _in_snapshot(self, read: Callable[..., _T], *what: Any) -> _T:
         """Reads within a savepoint, so that a failed statement spoils no other check."""

@@ -6,12 +6,12 @@ from types import SimpleNamespace
 import pytest
 
 from bictl.doctor import Examination, machine
-from bictl.doctor.clock import skew
 from bictl.doctor.kafka import _headroom, _topic
 from bictl.doctor.postgres import _server, _vector
 from bictl.doctor.probe import Answer, Finding, Probe, answers
 from bictl.errors import AccessDenied, StageFailed, TimedOut
 from bictl.ingest.keeping import span
+from bictl.ops.clock import skew
 from bictl.settings import Embedding, Kafka, Postgres, Secret, Settings, Table
 
 

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 
-from bictl.doctor.probe import Answer
+from bictl.ops.answer import Answer
 
 NOTICED, HARMFUL = 5.0, 300.0  # seconds; verify's default max_lag is the second
 
