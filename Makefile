@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps
 
-.PHONY: demo test test-jvm sweep lint bench docs lock clean
+.PHONY: demo test test-jvm sweep fuzz lint bench docs lock clean
 
 demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
 	@$(BIN)/bictl demo $(ARGS)
@@ -18,6 +18,9 @@ test-jvm: $(VENV)/full  ## against a real Kafka, Connect and Debezium; needs Jav
 
 sweep: $(VENV)/full  ## the long sweeps
 	$(BIN)/pytest -m sweep $(ARGS)
+
+fuzz: $(VENV)/full  ## looks for bytes that a parser does not survive: make fuzz ARGS="--seconds 60"
+	$(BIN)/python tests/fuzz/fuzz.py $(ARGS)
 
 lint: $(VENV)/full
 	$(BIN)/ruff check .

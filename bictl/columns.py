@@ -68,6 +68,7 @@ KNOWN = re.compile(
     "int|money|nchar|ntext|numeric|nvarchar|real|rowversion|smalldatetime|smallint|smallmoney|"
     "sql_variant|sysname|text|time|timestamp|tinyint|uniqueidentifier|varbinary|varchar|xml"
 )
+_WHOLE = re.compile(r"-?[0-9]{1,9}")
 _DECIMAL_WORD = re.compile("decimal|numeric|money|smallmoney")
 _ADDED = re.compile(  # by ExtractNewRecordState's add.fields and delete.handling.mode
     "__(deleted|op|table|db|schema|name|connector|version|snapshot|sequence|(commit_|change_)?lsn|"
@@ -145,7 +146,7 @@ def changed_tables(record: Mapping[str, Any]) -> list[SourceTable]:
     changes = event.get("tableChanges") if isinstance(event, Mapping) else None
     return [
         found
-        for change in (changes if isinstance(changes, list) else [])
+        for change in _list(changes)
         if isinstance(change, Mapping) and (found := _changed(change)) is not None
     ]
 
@@ -156,12 +157,12 @@ def _changed(change: Mapping[str, Any]) -> SourceTable | None:
     if not isinstance(table, Mapping):
         is_drop = change.get("type") == "DROP" and bool(name)
         return SourceTable(name, (), (), dropped=True) if is_drop else None
-    listed = [column for column in table.get("columns") or [] if isinstance(column, Mapping)]
-    listed.sort(key=lambda column: int(column.get("position") or 0))
+    listed = [column for column in _list(table.get("columns")) if isinstance(column, Mapping)]
+    listed.sort(key=lambda column: _number(column.get("position")) or 0)
     return SourceTable(
         name=name,
         columns=tuple(_listed(column) for column in listed),
-        key=tuple(str(key) for key in table.get("primaryKeyColumnNames") or []),
+        key=tuple(str(key) for key in _list(table.get("primaryKeyColumnNames"))),
         dropped=change.get("type") == "DROP",
     )
 
@@ -169,11 +170,11 @@ def _changed(change: Mapping[str, Any]) -> SourceTable | None:
 def _listed(column: Mapping[str, Any]) -> Column:
     base = str(column.get("typeName") or "")
     if not KNOWN.fullmatch(_word(base)):
-        base = _JDBC.get(int(column.get("jdbcType") or 0), "nvarchar")
+        base = _JDBC.get(_number(column.get("jdbcType")) or 0, "nvarchar")
     default = column.get("defaultValueExpression")
     return Column(
         name=str(column.get("name")),
-        type=sql_type(base, column.get("length"), column.get("scale")),
+        type=sql_type(base, _number(column.get("length")), _number(column.get("scale"))),
         nullable=bool(column.get("optional", True)),
         default=None if default is None else str(default),
         computed=bool(column.get("generated")),
@@ -230,9 +231,17 @@ def _word(base: str) -> str:
 
 
 def _number(text: Any) -> int | None:
-    return int(text) if str(text).lstrip("-").isdecimal() else None
+    return int(text) if _WHOLE.fullmatch(str(text)) else None
 
 
 def _fields(schema: Any) -> list[Mapping[str, Any]]:
     fields = schema.get("fields") if isinstance(schema, Mapping) else None
-    return [one for one in fields if isinstance(one, Mapping)] if isinstance(fields, list) else []
+    return [
+        one
+        for one in _list(fields)
+        if isinstance(one, Mapping) and isinstance(one.get("field"), str)
+    ]
+
+
+def _list(found: Any) -> list[Any]:
+    return found if isinstance(found, list) else []

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 _CALL = re.compile(r"\{\{-?\s*((?:bictl\.)?cdc_table\s*\()")
 _COMMENT = re.compile(r"\{#.*?#\}", re.DOTALL)
+_LINE = re.compile(r"[^\r\n]*(?:\r\n?|\n|\Z)")
 _TOKEN = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*"|[()]""", re.DOTALL)
 _INDENT = " " * 8
 
@@ -137,11 +138,11 @@ def _end_of(text: str, at: int) -> int | None:
 
 
 def _place(item: ast.expr, source: str, offset: int) -> _Place:
-    """Python counts a line's columns in bytes of UTF-8."""
-    lines = source.split("\n")
+    """Python counts columns in bytes of UTF-8, and ends a line also at a carriage return."""
+    lines = _LINE.findall(source)
     starts = [0]
     for line in lines:
-        starts.append(starts[-1] + len(line) + 1)
+        starts.append(starts[-1] + len(line))
 
     def at(line: int, column: int) -> int:
         inside = len(lines[line - 1].encode()[:column].decode())

@@ -196,9 +196,23 @@ def _parse(body: bytes) -> Ack | None:
         datetime.fromisoformat(ack.at)
         if ack.expires is not None:
             parse_day(ack.expires)
-    except (ValueError, TypeError, KeyError, AttributeError, UsageError):
+        return ack if _is_meant(ack) else None
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, UsageError):
         return None
-    return ack
+
+
+def _is_meant(ack: Ack) -> bool:
+    """Whether it says what its kind has to say: who changes the file by hand accepts nothing."""
+    if not all(isinstance(text, str) for text in (ack.generation, ack.reason, ack.person)):
+        return False
+    if ack.kind == "quarantine":
+        return bool(_SQLSTATE.fullmatch(ack.sqlstate or ""))
+    if ack.kind == "generation":
+        return ack.range is None
+    lost = ack.range
+    numbers = (ack.partition, ack.first, ack.next)
+    is_whole = all(type(number) is int and number >= 0 for number in numbers)
+    return ack.kind == "range" and is_whole and lost is not None and lost.first < lost.next
 
 
 def _exists(objects: "ObjectStore", key: str) -> bool:

@@ -85,7 +85,7 @@ class FrontierObject:
             if written != _digest(document):
                 raise ValueError("its bytes are not those that were written")
             return _parsed(document)
-        except (KeyError, TypeError, AttributeError):
+        except (KeyError, TypeError, AttributeError, RecursionError):
             raise ValueError(f"it is no {FORMAT}") from None
 
 

@@ -94,7 +94,7 @@ def _parse(body: bytes) -> Note | None:
         bad = tuple(BadLine(**line) for line in document.pop("bad"))
         ranges = tuple(Range(**one) for one in document.pop("ranges", ()))
         return Note(**document, bad=bad, ranges=ranges)
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
