@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps
 
-.PHONY: demo test test-jvm sweep fuzz lint bench docs lock clean
+.PHONY: demo test test-jvm sweep fuzz chaos soak lint bench docs lock clean
 
 demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
 	@$(BIN)/bictl demo $(ARGS)
@@ -21,6 +21,9 @@ sweep: $(VENV)/full  ## the long sweeps
 
 fuzz: $(VENV)/full  ## looks for bytes that a parser does not survive: make fuzz ARGS="--seconds 60"
 	$(BIN)/python tests/fuzz/fuzz.py $(ARGS)
+
+chaos: $(VENV)/full  ## every stage killed at each of its calls, and run again: prints the table
+	$(BIN)/pytest -n 2 --dist load -m chaos tests/chaos $(ARGS)
 
 lint: $(VENV)/full
 	$(BIN)/ruff check .

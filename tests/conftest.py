@@ -14,8 +14,9 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import closing, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import hypothesis
@@ -99,31 +100,44 @@ def fragile_stack(stack: Stack) -> Iterator[Stack]:
     Stack.start(stack.state_dir)
 
 
+@pytest.fixture(scope="session")
+def fresh_settings(stack: Stack) -> Callable[[Path], AbstractContextManager[Settings]]:
+    """`with fresh_settings(directory) as settings`: what the fixture `settings` is, for a fixture
+    that lives longer than a test."""
+
+    @contextmanager
+    def make(directory: Path) -> Iterator[Settings]:
+        name = f"t{secrets.token_hex(6)}"
+        shared = configured.load(config=str(stack.configuration), environment={})
+        text = stack.configuration.read_text(encoding="utf-8")
+        for default, own in (
+            ('dbname = "analytics"', f'dbname = "{name}"'),
+            ('bucket = "cord-raw"', f'bucket = "{name}"'),
+            ('"cord.ConcordDb.dbo.Product"', f'"cord.{name}.dbo.Product"'),
+        ):
+            assert text.count(default) == 1
+            text = text.replace(default, own)
+        path = directory / "bictl.toml"
+        path.touch(mode=0o600)
+        path.write_text(text, encoding="utf-8")
+        _bucket(shared, name)
+        administer(shared, f"create database {name}")
+        yield configured.load(
+            config=str(path), environment={"BICTL_STATE_DIR": str(directory / "state")}
+        )
+        if any(service.state != "running" for service in stack.status()):
+            Stack.start(stack.state_dir)  # a test of a dead service
+        drop_database(shared, name)
+
+    return make
+
+
 @pytest.fixture
-def settings(stack: Stack, tmp_path: Path) -> Iterator[Settings]:
+def settings(fresh_settings, tmp_path: Path) -> Iterator[Settings]:
     """Settings for the stack with a database, a bucket and a topic name of the test's own; they
     are in a file that `cli` uses too."""
-    name = f"t{secrets.token_hex(6)}"
-    shared = configured.load(config=str(stack.configuration), environment={})
-    text = stack.configuration.read_text(encoding="utf-8")
-    for default, own in (
-        ('dbname = "analytics"', f'dbname = "{name}"'),
-        ('bucket = "cord-raw"', f'bucket = "{name}"'),
-        ('"cord.ConcordDb.dbo.Product"', f'"cord.{name}.dbo.Product"'),
-    ):
-        assert text.count(default) == 1
-        text = text.replace(default, own)
-    path = tmp_path / "bictl.toml"
-    path.touch(mode=0o600)
-    path.write_text(text, encoding="utf-8")
-    _bucket(shared, name)
-    administer(shared, f"create database {name}")
-    yield configured.load(
-        config=str(path), environment={"BICTL_STATE_DIR": str(tmp_path / "state")}
-    )
-    if any(service.state != "running" for service in stack.status()):  # a test of a dead service
-        Stack.start(stack.state_dir)
-    drop_database(shared, name)
+    with fresh_settings(tmp_path) as made:
+        yield made
 
 
 @pytest.fixture
@@ -134,14 +148,19 @@ def clients(settings: Settings) -> Iterator[Clients]:
 
 
 @pytest.fixture
-def produce(settings: Settings) -> Callable[..., int]:
+def produce(settings: Settings, produce_into) -> Callable[..., int]:
     """`produce(topic, records, partitions=1)`: writes (key, value, headers, timestamp in
     milliseconds, partition) to a topic, which is made when it is not there; how many it wrote."""
+    return partial(produce_into, settings)
+
+
+@pytest.fixture(scope="session")
+def produce_into() -> Callable[..., int]:
+    """The same for any settings: `produce_into(settings, topic, records, partitions=1)`."""
     from kafka import KafkaProducer
 
-    servers = settings.kafka.bootstrap_servers
-
-    def write(topic: str, records: Iterable[tuple], partitions: int = 1) -> int:
+    def write(settings: Settings, topic: str, records: Iterable[tuple], partitions: int = 1) -> int:
+        servers = settings.kafka.bootstrap_servers
         _topic(servers, topic, partitions)
         with closing(KafkaProducer(bootstrap_servers=servers, **_LARGE_BATCHES)) as producer:
             sent = [

@@ -1,0 +1,159 @@
+"""One kill: a beginning, a death at one point, a plain rerun, and what is there then."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import oracle
+from pipelines import Pipeline
+from world import World
+
+from bictl.clients import Clients
+
+WELL = (0, 3)  # 3: the record that is no jsonb is in quarantine
+TRIES = 3  # until a point fires that some runs do not come to: a refresh of Kafka's metadata
+
+
+@dataclass(frozen=True)
+class Case:
+    """A command, the kept world that it starts from, and its own damage to that world."""
+
+    name: str
+    words: str
+    start: str
+    prepare: Callable[[World], None] = lambda _: None
+    compared: bool = True  # whether produced = bronze + quarantine holds at its end (pruned: not)
+    has_staging: bool = True  # whether its world has the staging view, so that all can follow
+
+
+@dataclass(frozen=True)
+class Point:
+    """The nth call of that name, and when to die: before, inside or after it."""
+
+    label: str
+    nth: int
+    moment: str
+
+    def __str__(self) -> str:
+        return f"{self.moment} {self.label} #{self.nth}"
+
+    @property
+    def wish(self) -> dict:
+        return {"label": self.label, "nth": self.nth, "moment": self.moment}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a kill; `wrong` says what is not as after an undisturbed run."""
+
+    point: Point
+    fired: bool
+    lost: int = 0
+    doubled: int = 0
+    orphans: int = 0
+    swept: int = 0  # leftovers that the first rerun left to the second
+    wrong: tuple[str, ...] = ()
+
+
+class Sweep:
+    """The kills of one case, held against its undisturbed run."""
+
+    def __init__(self, world: World, case: Case, clients: Clients, produced: dict) -> None:
+        self._world, self._case, self._clients = world, case, clients
+        self._pipeline, self._produced = Pipeline(world.settings, clients), produced
+        self._begin()
+        ended = world.bictl(*case.words.split(), dies={})
+        assert ended.code in WELL, ended.said
+        self.points = [
+            Point(label, nth, moment) for label, nth, moments in ended.trace for moment in moments
+        ]
+        assert world.bictl(*case.words.split()).code in WELL
+        self._files = oracle.names(world.state_dir)
+        self._undisturbed = self._finished()
+        wrong = self._wrong(self._undisturbed)
+        assert not wrong, wrong
+
+    def kill(self, point: Point) -> Outcome:
+        """Dies there, runs again, and compares."""
+        world, words = self._world, self._case.words.split()
+        for _ in range(TRIES):
+            self._begin()
+            ended = world.bictl(*words, dies=point.wish)
+            fired = ended.trace == [[point.label, point.nth, point.moment]]
+            if fired:
+                break
+        if not fired:
+            return Outcome(point, fired=False)
+        if not point.label.startswith("dbt "):
+            assert ended.code == -9, ended.said
+        orphans = len(oracle.processes_of(world.state_dir))
+        again = world.bictl(*words)
+        if again.code not in WELL:
+            return Outcome(point, fired=True, wrong=(f"rerun: {again.code} {again.said[-300:]}",))
+        left = oracle.litter(world.systems, world.state_dir)
+        if left:
+            assert world.bictl(*words).code in WELL
+            left_still = oracle.litter(world.systems, world.state_dir)
+        else:
+            left_still = []
+        extra = oracle.names(world.state_dir) - self._files
+        found = self._finished()
+        count = oracle.tally(self._produced, found)
+        return Outcome(
+            point,
+            fired=True,
+            lost=len(count.lost) if self._case.compared else 0,
+            doubled=len(count.doubled),
+            orphans=orphans,
+            swept=len(left),
+            wrong=(*left_still, *map(str, extra), *self._wrong(found)),
+        )
+
+    def _begin(self) -> None:
+        self._clients.database.close()
+        self._world.restore(self._case.start)
+        self._case.prepare(self._world)
+
+    def _finished(self) -> oracle.Contents:
+        """What is there when the rest of the pipeline has followed."""
+        pipeline = self._pipeline
+        pipeline.load()
+        if self._case.has_staging:
+            pipeline.embed()
+        return oracle.contents(self._world.systems)
+
+    def _wrong(self, found: oracle.Contents) -> list[str]:
+        wrong = found.differences(self._undisturbed)
+        if self._case.compared and not oracle.tally(self._produced, found).is_clean:
+            wrong.append(str(oracle.tally(self._produced, found))[:300])
+        if self._case.has_staging:
+            report = self._pipeline.verify(level="deep")
+            wrong += [] if report.complete else [report.headline]
+        self._clients.database.close()
+        return wrong
+
+
+def table(rows: Sequence[tuple[str, Sequence[Outcome]]]) -> list[str]:
+    """The printed table of `make chaos`."""
+    head = ("stage", "points", "killed", "reruns complete", "lost", "doubled", "orphans of dbt")
+    lines = [head]
+    for name, outcomes in rows:
+        fired = [outcome for outcome in outcomes if outcome.fired]
+        lines.append(
+            (
+                name,
+                str(len(outcomes)),
+                str(len(fired)),
+                str(sum(not outcome.wrong for outcome in fired)),
+                str(sum(outcome.lost for outcome in fired)),
+                str(sum(outcome.doubled for outcome in fired)),
+                str(sum(bool(outcome.orphans) for outcome in fired)),
+            )
+        )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
+    return [
+        "  ".join(
+            word.ljust(width) if not column else word.rjust(width)
+            for column, (word, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]

@@ -1,0 +1,131 @@
+"""A pipeline that can be put back to where it was: before each kill the same beginning."""
+
+import json
+import os
+import shutil
+import uuid
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+import oracle
+from databases import administer, drop_database
+from forked import Forks
+
+from bictl.settings import Settings
+
+DYING = Path(__file__).with_name("dying")
+
+
+@dataclass(frozen=True)
+class Ended:
+    """A command that ended, and what it wrote to its trace."""
+
+    code: int
+    said: str
+    trace: list[list]
+
+
+@dataclass
+class World:
+    """The systems and the state directory of one table, and copies of how they once were."""
+
+    settings: Settings
+    _kept: dict[str, dict] = field(default_factory=dict)
+    _forks: Forks = field(default_factory=Forks)
+
+    @cached_property
+    def systems(self) -> oracle.Systems:
+        return oracle.Systems(self.settings)
+
+    @property
+    def state_dir(self) -> Path:
+        return self.settings.state_dir
+
+    def bictl(self, *words: str, dies: dict | None = None) -> Ended:
+        """Runs bictl as cron would; `dies` goes to the Python that dies."""
+        trace, output = (
+            self.state_dir.parent / f"{uuid.uuid4().hex}.{x}" for x in ("trace", "out")
+        )
+        code = self._forks.run(
+            list(words),
+            environment={**self.environment, **_dying(self.state_dir, trace, dies)},
+            cwd=self.state_dir.parent,
+            output=output,
+        )
+        said, traced = (_taken(path) for path in (output, trace))
+        return Ended(code, said, [json.loads(line) for line in traced.splitlines()])
+
+    @property
+    def environment(self) -> dict[str, str]:
+        plain = {key: value for key, value in os.environ.items() if not key.startswith("BICTL_")}
+        return plain | {
+            "BICTL_CONFIG": str(self.settings.path),
+            "BICTL_STATE_DIR": str(self.state_dir),
+            "BICTL_INGEST_BATCH_RECORDS": "24",
+        }
+
+    def keep(self, name: str) -> None:
+        """Remembers how everything is now."""
+        template = f"{self.settings.postgres.dbname}_{len(self._kept)}"
+        self._create(template, self.settings.postgres.dbname)
+        directory = self.state_dir.with_name(f"state-{name}")
+        shutil.copytree(self.state_dir, directory)
+        self._kept[name] = {
+            "database": template, "directory": directory, "objects": self.systems.objects()
+        }  # fmt: skip
+
+    def restore(self, name: str) -> None:
+        """Makes everything what it was."""
+        kept = self._kept[name]
+        dbname = self.settings.postgres.dbname
+        drop_database(self.settings, dbname)
+        self._create(dbname, kept["database"])
+        shutil.rmtree(self.state_dir)
+        shutil.copytree(kept["directory"], self.state_dir)
+        self.restore_objects(name)
+
+    def restore_objects(self, name: str) -> None:
+        """The same for the bucket alone."""
+        kept, bucket, s3 = self._kept[name], self.settings.s3.bucket, self.systems.s3
+        there = self.systems.objects()
+        for key in there.keys() - kept["objects"].keys():
+            s3.delete_object(Bucket=bucket, Key=key)
+        for key, (body, metadata) in kept["objects"].items():
+            if there.get(key) != (body, metadata):
+                s3.put_object(Bucket=bucket, Key=key, Body=body, Metadata=metadata)
+
+    def execute(self, *statements: str) -> None:
+        """SQL by hand."""
+        with self.systems.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    def forget(self) -> None:
+        """Drops the copies."""
+        self._forks.close()
+        for kept in self._kept.values():
+            drop_database(self.settings, kept["database"])
+
+    def _create(self, name: str, template: str) -> None:
+        """Nobody may be in the template: what was killed leaves sessions for a moment."""
+        administer(
+            self.settings,
+            "select pg_terminate_backend(pid, 5000) from pg_stat_activity"
+            f" where datname = '{template}' and usename = current_user",
+        )
+        administer(self.settings, f"create database {name} template {template}")
+
+
+def _dying(directory: Path, trace: Path, dies: dict | None) -> dict[str, str]:
+    if dies is None:
+        return {}
+    wish = {"trace": str(trace), "directory": str(directory), **dies}
+    return {"PYTHONPATH": str(DYING), "DIES": json.dumps(wish)}
+
+
+def _taken(path: Path) -> str:
+    """The text of a file that is there for one reading."""
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    path.unlink(missing_ok=True)
+    return text
