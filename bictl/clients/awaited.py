@@ -22,6 +22,11 @@ def awaiting(whom: str) -> Iterator[None]:
             _waiting[thread] = outer
 
 
+def awaited_by(thread: int) -> str | None:
+    """Whom that thread waits for; None when for nobody."""
+    return _waiting.get(thread)
+
+
 def awaited() -> str | None:
     """Whom the main thread waits for, else whom another one does; None when nobody waits."""
     main = threading.main_thread().ident or 0

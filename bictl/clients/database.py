@@ -94,6 +94,22 @@ class Database:
         """Whether a transaction is open."""
         return self._depth > 0
 
+    def beside(self) -> "Database":
+        """Another connection to the same database, for another thread; its caller closes it."""
+        return Database(
+            self._postgres,
+            application=self._application,
+            timeout=self._timeout,
+            statement_timeout=self._statement_timeout,
+        )
+
+    def cancel(self) -> None:
+        """Asks the server to give up the statement at work; for another thread than that one's. A
+        server that hangs does not hear it, and keeps the caller waiting."""
+        if self._open is not None:
+            with contextlib.suppress(psycopg2.Error):
+                self._open.cancel()
+
     def close(self) -> None:
         """Closes the connection; an open transaction is rolled back by the server."""
         if self._open is not None:

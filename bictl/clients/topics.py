@@ -74,6 +74,10 @@ class TopicReader:
     def _consumer(self) -> Any:
         return open_consumer(self._kafka, timeout=self._timeout)
 
+    def beside(self) -> "TopicReader":
+        """Another reader of the same brokers, for another thread; its caller closes it."""
+        return TopicReader(self._kafka, timeout=self._timeout)
+
     def close(self) -> None:
         """Closes the connections; the reader opens them again when it is used."""
         self._close("_admin")

@@ -121,7 +121,7 @@ def axes(world: "World", checks: Sequence[Check]) -> tuple[Axis, ...]:
 def _quarantined(world: "World") -> Mapping[Place, Sequence[Range]]:
     """Where the quarantine was read, its offsets; else they are shown as held."""
     try:
-        return world.quarantined if "bronze" in world.known else {}
+        return world.quarantined if "bronze" in world.known and not world.abandoned else {}
     except BictlError:
         return {}
 

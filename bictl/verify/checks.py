@@ -205,6 +205,7 @@ CHECKS: tuple[Definition, ...] = (
         level="deep",
         kind=_LOSS,
         grows="with records, read from Kafka once more",
+        is_long=True,
     ),
     Definition(
         "K11",
@@ -371,6 +372,7 @@ CHECKS: tuple[Definition, ...] = (
         ),
         level="deep",
         grows="with records, each sent to Postgres once more",
+        is_long=True,
     ),
     Definition(
         "B11",
@@ -440,6 +442,7 @@ CHECKS: tuple[Definition, ...] = (
             w.carried, keeps_nulls=lambda: w.keeps_nulls, table=w.table
         ),
         grows="with records, of tables with columns that the wire cannot carry",
+        is_long=True,
     ),
     Definition(
         "E1",

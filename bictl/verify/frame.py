@@ -26,7 +26,8 @@ class Definition:
     """A check's stable name, where it stands, and how it is judged.
 
     `level` is the first level that runs it, `only` the one level that does; `grows` says with what
-    its cost grows; `needs_worker` leaves it out where no Kafka Connect is configured.
+    its cost grows; `needs_worker` leaves it out where no Kafka Connect is configured; `is_long`
+    gives it a lane of its own, so that its layer's other checks need not wait for it.
     """
 
     id: str
@@ -39,6 +40,12 @@ class Definition:
     kind: Kind = Kind.FAILED
     grows: str = "not at all"
     needs_worker: bool = False
+    is_long: bool = False
+
+    @property
+    def lane(self) -> str:
+        """The checks of one lane are judged one after the other."""
+        return self.id if self.is_long else self.id[0]
 
     @property
     def layer(self) -> str:
@@ -102,15 +109,15 @@ def run(definition: Definition, world: "World") -> Check:
     )
 
 
-def left_out(definition: Definition) -> Check:
-    """The check of a run that was stopped before it came to it."""
+def left_out(definition: Definition, *, waiting: str | None = None) -> Check:
+    """The check of a run that was stopped before it was done with it; whom it was `waiting` for."""
     return Check(
         id=definition.id,
         title=definition.title,
         boundary=definition.boundary,
         state=State.UNKNOWN,
         kind=definition.kind,
-        message="stopped before it was evaluated",
+        message=f"stopped before it was evaluated{f': waited for {waiting}' if waiting else ''}",
         unreachable=True,
     )
 

@@ -129,12 +129,11 @@ def read_coverage(
     table: "Table",
     staging: str,
     *,
-    folded: int,
     rule: str,
     now: datetime,
     max_lag: int,
 ) -> Coverage:
-    """Keys of staging with a text, against keys with a vector; `folded` keys have any record."""
+    """Keys of staging with a text, against keys with a vector."""
     require(
         database,
         table.embeddings,
@@ -160,7 +159,6 @@ def read_coverage(
     counts = ("expected", "stored", "current", "arriving", "leaving")
     return Coverage(
         **{name: found[name] for name in counts},
-        folded=folded,
         missing=_keys(table, found, "missing"),
         orphans=_keys(table, found, "orphans", "orphan_keys"),
         stale=_keys(table, found, "stale"),

@@ -14,6 +14,7 @@ from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
 from bictl.verify.expired import Expired
 from bictl.verify.headline import headline
+from bictl.verify.lanes import Lanes
 from bictl.verify.latency import Latency
 from bictl.verify.layers import META, SOURCE, STAGING, VECTORS
 from bictl.verify.report import (
@@ -99,18 +100,8 @@ def verify(
     )
     world = World(reader, objects, database, question)
     try:
-        checks = []
-        for number, definition in enumerate(definitions):
-            on_progress(
-                Progress(
-                    stage="verify",
-                    done=number,
-                    total=len(definitions),
-                    unit="checks",
-                    note=f"{definition.id} {definition.title}",
-                )
-            )
-            checks.append(frame.left_out(definition) if stop() else frame.run(definition, world))
+        checks, ended = Lanes(definitions, world, stop=stop, on_progress=on_progress).run()
+        world.abandoned = not ended
         if not definitions:
             checks.append(_none_applies(table, select))
         boundaries = [

@@ -17,7 +17,6 @@ class Coverage:
     `arriving` and `leaving` are keys whose newest record is young: their vector may follow.
     """
 
-    folded: int  # keys with any record at all
     expected: int
     stored: int
     current: int
@@ -26,6 +25,7 @@ class Coverage:
     missing: Sample
     orphans: Sample
     stale: Sample
+    folded: int = 0  # keys with any record at all
 
 
 @dataclass(frozen=True, kw_only=True)

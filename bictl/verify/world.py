@@ -1,11 +1,13 @@
-"""The world of one run: each piece of evidence is acquired when a check first needs it, and once.
+"""The world of one run: each piece of evidence is acquired when a check first needs it, and once,
+also where several lanes need it at the same time.
 
 That something could not be acquired is remembered too: the checks that need it are all unknown,
 for one timeout and not for one each.
 """
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -30,6 +32,7 @@ from bictl.verify.latency import Latency, read_latency
 from bictl.verify.machine import Expiry
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
+from bictl.verify.one_snapshot import OneSnapshot
 from bictl.verify.ranges import Ranges, merged, subtract
 from bictl.verify.read_carried import read_carried
 from bictl.verify.read_replaced import read_replaced
@@ -77,14 +80,16 @@ class once(Generic[_T]):
         if world is None:
             return self
         name = self._acquire.__name__
-        if name in world.failed:
-            raise world.failed[name]
         if name not in world.known:
-            try:
-                world.known[name] = self._acquire(world)
-            except BictlError as error:
-                world.failed[name] = error
-                raise
+            with world.turn(name):  # evidence needs other evidence, but never in a circle
+                if name in world.failed:
+                    raise world.failed[name]
+                if name not in world.known:
+                    try:
+                        world.known[name] = self._acquire(world)
+                    except BictlError as error:
+                        world.failed[name] = error
+                        raise
         found: _T = world.known[name]
         return found
 
@@ -122,15 +127,27 @@ class World:
         database: "Database",
         question: Question,
     ) -> None:
-        self._reader, self._objects, self._database = reader, objects, database
+        self._own_reader, self._objects = reader, objects
+        self._asking = threading.RLock()  # a reader asks one thing at a time
+        self._postgres, self._outside = OneSnapshot(database), database
         self.question = question
         self.known: dict[str, Any] = {}
         self.failed: dict[str, BictlError] = {}
-        self._open = ExitStack()
+        self.abandoned = False  # whether a thread is still at work here
+        self._turns: dict[str, threading.RLock] = {}
+
+    def turn(self, name: str) -> "threading.RLock":
+        """Whose turn it is to acquire a piece of evidence."""
+        return self._turns.setdefault(name, threading.RLock())
+
+    def cancel(self) -> None:
+        """Asks Postgres to give up what it is at: the run has to end."""
+        self._postgres.cancel()
 
     def close(self) -> None:
-        """Ends the snapshot."""
-        self._open.close()
+        """Ends the snapshot; what hangs ends with the process."""
+        if not self.abandoned:
+            self._postgres.close()
 
     @property
     def table(self) -> "Table":
@@ -211,7 +228,7 @@ class World:
     @once
     def topic(self) -> Topic:
         """The topic as the broker describes it; asking creates nothing."""
-        return self._reader.describe(self.table.topic)
+        return self._ask(lambda reader: reader.describe(self.table.topic))
 
     @once
     def life(self) -> Life:
@@ -225,9 +242,8 @@ class World:
         for generation, partition in self.newest_then.places:
             if life.accepted and generation == life.name:
                 frontiers[partition] = self.newest_then.frontier((generation, partition)) or 0
-        return cutting.read_ends(
-            self._reader, self.topic, frontiers=frontiers, at=self.question.now
-        )
+        topic, at = self.topic, self.question.now
+        return self._ask(lambda r: cutting.read_ends(r, topic, frontiers=frontiers, at=at))
 
     @once
     def shelf(self) -> Shelf:
@@ -259,50 +275,55 @@ class World:
     @once
     def cut(self) -> Cut:
         """The ends at t0 beside the frontiers of the shelf."""
-        return cutting.fix(self._reader, self.ends, self.shelf, self.life)
+        ends, shelf, life = self.ends, self.shelf, self.life
+        return self._ask(lambda reader: cutting.fix(reader, ends, shelf, life))
 
     @once
     def commits(self) -> dict[int, int]:
         """What ingest's group committed, by partition; read before the objects, which only grow."""
         from bictl.clients.topic_facts import committed
 
-        group = self.question.around.group
-        return committed(self._reader, group, self.topic.name) if group else {}
+        group, topic = self.question.around.group, self.topic.name
+        return self._ask(lambda reader: committed(reader, group, topic)) if group else {}
 
     @once
     def keeping(self) -> "Keeping | None":
         """The topic's settings; None where the broker does not tell them."""
         from bictl.ingest.keeping import Keeping
 
-        return Keeping.of(self._reader.configuration(self.topic.name))
+        topic = self.topic.name
+        return Keeping.of(self._ask(lambda reader: reader.configuration(topic)))
 
     @once
     def logs(self) -> "dict[int, Log]":
         """The partitions' logs on the brokers' disks."""
         from bictl.clients.topic_facts import logs
 
-        return logs(self._reader, self.topic.name, self.topic.partitions)
+        topic = self.topic
+        return self._ask(lambda reader: logs(reader, topic.name, topic.partitions))
 
     @once
     def transactions(self) -> "tuple[OpenTransaction, ...] | None":
         """The open transactions of the topic; None where the broker does not tell."""
         from bictl.clients.topic_facts import open_transactions
 
-        return open_transactions(self._reader, self.topic.name, self.topic.partitions)
+        topic = self.topic
+        return self._ask(lambda r: open_transactions(r, topic.name, topic.partitions))
 
     @once
     def transaction_limit(self) -> int | None:
         """For how many milliseconds a transaction may be open."""
         from bictl.clients.topic_facts import transaction_limit
 
-        return transaction_limit(self._reader)
+        return self._ask(transaction_limit)
 
     @once
     def replication(self) -> "Replication":
         """How the topic is spread over the brokers."""
         from bictl.clients.topic_facts import replication
 
-        return replication(self._reader, self.topic.name)
+        topic = self.topic.name
+        return self._ask(lambda reader: replication(reader, topic))
 
     @once
     def anchors(self) -> tuple[Anchor, ...]:
@@ -312,15 +333,15 @@ class World:
             if place[0] == self.cut.generation and place[1] in self.cut.topic.partitions:
                 anchor = self._last_sealed(place)
                 sealed.update({place[1]: anchor} if anchor is not None else {})
-        return cutting.compare_anchors(self._reader, self.cut, sealed)
+        cut = self.cut
+        return self._ask(lambda reader: cutting.compare_anchors(reader, cut, sealed))
 
     @once
     def served(self) -> Contents:
         """What Kafka still serves against the objects, record by record."""
-        within = self.question.slice
-        return read_contents.compare_kafka(
-            self._reader, self._objects, self.cut, self.shelf, within
-        )
+        cut, shelf, within = self.cut, self.shelf, self.question.slice
+        with closing(self._own_reader.beside()) as reader:  # minutes in which others may ask
+            return read_contents.compare_kafka(reader, self._objects, cut, shelf, within)
 
     @once
     def unheld(self) -> Ranges:
@@ -328,7 +349,9 @@ class World:
         no key tells their slice, they are in the first one."""
         if self.question.slice.part != 1 or not self.expired.keys:
             return ()
-        served = read_contents.served_of_expired(self._reader, self.cut, self.expired)
+        cut, expired = self.cut, self.expired
+        with closing(self._own_reader.beside()) as reader:
+            served = read_contents.served_of_expired(reader, cut, expired)
         return merged(
             item
             for place, found in served.items()
@@ -351,35 +374,33 @@ class World:
     @once
     def verdict(self) -> Verdict | None:
         """The last full verdict that was complete."""
-        if not columns(self._database, "bictl.run"):
-            return None
-        return read_bronze.read_verdict(self._database, self.table)
+        with closing(self._outside.beside()) as database:
+            if not columns(database, "bictl.run"):
+                return None
+            return read_bronze.read_verdict(database, self.table)
 
     @once
     def schema_mismatch(self) -> SchemaMismatch | None:
         """What is wrong with the version of bictl's tables."""
-        return read_bronze.read_mismatch(self.database)
+        return self._in_snapshot(read_bronze.read_mismatch)
 
     @once
-    def database(self) -> "Database":
+    def snapshot(self) -> OneSnapshot:
         """Postgres, in a read-only snapshot that lasts as long as this world."""
         self._attempt("cut")
         self._attempt("shelf")
-        self._open.enter_context(self._database.transaction(read_only=True, snapshot=True))
-        # The fold sorts every record once; its laterals give one row each, so memoizing them only
-        # copies them.
-        self._database.execute("set local work_mem = '64MB'; set local enable_memoize = off")
-        return self._database
+        self._postgres.open()
+        return self._postgres
 
     @once
     def is_new(self) -> bool:
         """Whether bictl never wrote to this database."""
-        return not columns(self.database, "bictl.object_ledger")
+        return not self._in_snapshot(columns, "bictl.object_ledger")
 
     @once
     def is_others(self) -> bool:
         """Whether the bronze table is one that other scripts made, as they made it."""
-        names = columns(self.database, self.table.bronze)
+        names = self._in_snapshot(columns, self.table.bronze)
         return "kafka_offset" in names and "generation" not in names
 
     @once
@@ -411,6 +432,7 @@ class World:
     @once
     def later_shelf(self) -> Shelf:
         """The shelf again, after bronze: with the objects that bronze may already know."""
+        self._attempt("snapshot")
         known = {batch.key for batch in self.shelf.batches}
         added = [item for item in self._list().named if item[0].key not in known]
         since = self.shelf.since
@@ -599,17 +621,15 @@ class World:
         """Keys with a text against keys with a vector."""
         from bictl.embeddings.layout import TEXT_RULE
 
-        question, folded = self.question, self.staging_keys.folded
-        with self.database.transaction():
-            return read_rows.read_coverage(
-                self.database,
-                self.table,
-                question.staging,
-                folded=folded,
-                rule=TEXT_RULE,
-                now=question.now,
-                max_lag=question.max_lag,
-            )
+        question = self.question
+        read = partial(
+            read_rows.read_coverage,
+            rule=TEXT_RULE,
+            now=question.now,
+            max_lag=question.max_lag,
+        )
+        found = self._in_snapshot(read, self.table, question.staging)
+        return replace(found, folded=self.staging_keys.folded)
 
     @once
     def vectors(self) -> Vectors:
@@ -662,8 +682,12 @@ class World:
 
     def _in_snapshot(self, read: Callable[..., _T], *what: Any) -> _T:
         """Reads within a savepoint, so that a failed statement spoils no other check."""
-        with self.database.transaction():
-            return read(self.database, *what)
+        return self.snapshot.read(lambda database: read(database, *what))
+
+    def _ask(self, question: "Callable[[TopicReader], _T]") -> _T:
+        """Asks Kafka; the question holds everything that it needs of the world already."""
+        with self._asking:
+            return question(self._own_reader)
 
     def _compare_bronze(self, database: "Database") -> Contents:
         within = self.question.slice

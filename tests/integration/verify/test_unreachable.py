@@ -9,6 +9,9 @@ import pytest
 from bictl.clients import Clients
 from bictl.verify.report import State
 
+OTHERS = """select pid from pg_stat_activity
+    where datname = current_database() and pid <> pg_backend_pid()"""
+
 
 def dead_port() -> int:
     """A port of this machine that nobody listens at."""
@@ -97,12 +100,12 @@ def test_a_missing_bucket_is_unknown(pipeline):
 
 def test_a_connection_that_dies_while_verifying_leaves_the_rest_unknown(pipeline):
     def kill(progress):
+        """Before staging is read, as soon as the snapshot is there."""
         if progress.note.startswith("T2"):
             with pipeline.clients.new_database() as other:
-                other.rows(
-                    """select pg_terminate_backend(pid) from pg_stat_activity
-                    where datname = current_database() and pid <> pg_backend_pid()"""
-                )
+                while not other.rows(OTHERS + " and state = 'idle in transaction'"):
+                    time.sleep(0.01)
+                other.rows(f"select pg_terminate_backend(pid) from ({OTHERS}) as others")
 
     report = pipeline.verify(on_progress=kill)
     assert states(report)[2:] == ["unknown", "unknown"]

@@ -1,0 +1,108 @@
+"""The checks of a verdict side by side: the checks of one layer in their order, the layers beside
+each other, and what takes long beside its own layer.
+
+What two lanes need is acquired once, by whoever comes first; the order in which the systems are
+read is the evidence's own (`world.py`), so no lane sees more than one after another would. A lane
+that hangs is left behind when the run has to end: its checks are unknown, the report is written.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from bictl.clients.awaited import awaited_by
+from bictl.records import OnProgress, Progress, Stop
+from bictl.verify import frame
+from bictl.verify.frame import Definition
+from bictl.verify.report import Check
+
+if TYPE_CHECKING:
+    from bictl.verify.world import World
+
+_LOOK = 0.1  # seconds between two looks at `stop`
+_SOON = 0.5  # seconds that a check at work has to end when the run has to
+_CANCELLED = 1.0  # and its statement in Postgres after that, once it was asked to
+
+
+class Lanes:
+    """One run of `definitions`."""
+
+    def __init__(
+        self,
+        definitions: Sequence[Definition],
+        world: "World",
+        *,
+        stop: Stop,
+        on_progress: OnProgress,
+    ) -> None:
+        self._definitions, self._world = definitions, world
+        self._stop, self._on_progress = stop, on_progress
+        self._done: dict[str, Check] = {}
+        self._begun: dict[str, int] = {}  # the thread that is at it
+        self._broken: list[BaseException] = []
+        self._ended = threading.Condition()
+        self._going = 0
+
+    def run(self) -> tuple[list[Check], bool]:
+        """Every check in the order of the definitions, and whether all lanes have ended."""
+        lanes: dict[str, list[Definition]] = {}
+        for definition in self._definitions:
+            lanes.setdefault(definition.lane, []).append(definition)
+        self._going = len(lanes)
+        for name, lane in lanes.items():
+            threading.Thread(
+                target=self._work, args=(lane,), name=f"verify {name}", daemon=True
+            ).start()
+        ended = self._wait()
+        if self._broken:
+            raise self._broken[0]
+        checks = [self._done.get(one.id) or self._left_out(one) for one in self._definitions]
+        return checks, ended
+
+    def _work(self, lane: Sequence[Definition]) -> None:
+        try:
+            for definition in lane:
+                if self._stop() or self._broken:
+                    return
+                self._begin(definition)
+                self._done[definition.id] = frame.run(definition, self._world)
+        except BaseException as error:
+            self._broken.append(error)
+        finally:
+            with self._ended:
+                self._going -= 1
+                self._ended.notify_all()
+
+    def _begin(self, definition: Definition) -> None:
+        self._begun[definition.id] = threading.get_ident()
+        self._on_progress(
+            Progress(
+                stage="verify",
+                done=len(self._done),
+                total=len(self._definitions),
+                unit="checks",
+                note=f"{definition.id} {definition.title}",
+            )
+        )
+
+    def _wait(self) -> bool:
+        """Whether every lane has ended; after `stop` only those that soon do."""
+        while not self._stop() and not self._broken:
+            if self._all_end_within(_LOOK):
+                return True
+        if self._all_end_within(_SOON):
+            return True
+        self._world.cancel()
+        return self._all_end_within(_CANCELLED)
+
+    def _all_end_within(self, seconds: float) -> bool:
+        until = time.monotonic() + seconds
+        with self._ended:
+            while self._going and (left := until - time.monotonic()) > 0:
+                self._ended.wait(left)
+            return not self._going
+
+    def _left_out(self, definition: Definition) -> Check:
+        thread = self._begun.get(definition.id)
+        return frame.left_out(definition, waiting=awaited_by(thread) if thread else None)
