@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps
 
-.PHONY: demo test test-jvm sweep fuzz chaos soak lint bench docs lock clean
+.PHONY: demo test test-jvm sweep fuzz chaos soak outages lint bench docs lock clean
 
 demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
 	@$(BIN)/bictl demo $(ARGS)
@@ -24,6 +24,9 @@ fuzz: $(VENV)/full  ## looks for bytes that a parser does not survive: make fuzz
 
 chaos: $(VENV)/full  ## every stage killed at each of its calls, and run again: prints the table
 	$(BIN)/pytest -n 2 --dist load -m chaos tests/chaos $(ARGS)
+
+outages: $(VENV)/full  ## every service fault in the middle of every stage, as a table; needs Go
+	$(BIN)/pytest tests/outages -m "outages or not outages" $(ARGS)
 
 lint: $(VENV)/full
 	$(BIN)/ruff check .

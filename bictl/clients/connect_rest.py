@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from bictl.clients.awaited import awaiting
 from bictl.clients.listener import certificate_hint, listener, patiently
+from bictl.clients.whole_headers import WholeHeaders
 from bictl.errors import (
     AccessDenied,
     BictlError,
@@ -119,7 +120,10 @@ class Rest:
             )
             answer = connection.getresponse()
             kind = answer.headers.get_content_type()
-            return _Answer(answer.status, kind, answer.read(_LARGEST))
+            found = answer.read(_LARGEST)
+            if answer.length and len(found) < _LARGEST:  # a bounded read takes less for all
+                raise http.client.IncompleteRead(found, answer.length)
+            return _Answer(answer.status, kind, found)
         finally:
             connection.close()
 
@@ -145,7 +149,9 @@ class Rest:
     def _connection(self) -> http.client.HTTPConnection:
         host, port = self._url.hostname or "", self._url.port
         if self._url.scheme == "http":
-            return http.client.HTTPConnection(host, port, timeout=self._timeout)
+            connection = http.client.HTTPConnection(host, port, timeout=self._timeout)
+            connection.response_class = WholeHeaders
+            return connection
         try:
             context = ssl.create_default_context(cafile=self._settings.ca_file or None)
         except OSError as error:
@@ -153,7 +159,9 @@ class Rest:
                 f"[connect] ca_file {self._settings.ca_file} cannot be read: {error.strerror}",
                 hint="name a file of PEM certificates",
             ) from None
-        return http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        secure = http.client.HTTPSConnection(host, port, timeout=self._timeout, context=context)
+        secure.response_class = WholeHeaders
+        return secure
 
     def _headers(self) -> dict[str, str]:
         headers = {"Accept": "application/json"}
@@ -223,6 +231,20 @@ def _no_tls(rest: Rest, error: Exception) -> BictlError:
     )
 
 
+def _cut_off(rest: Rest, error: Exception) -> BictlError:
+    return Unreachable(
+        f"Kafka Connect at {rest.address} broke its answer off",
+        hint="see whether the worker is up, then run the same command again",
+    )
+
+
+def _no_answer(rest: Rest, error: Exception) -> BictlError:
+    return Unreachable(
+        f"{rest.address} closed the connection without an answer",
+        hint=f"see whether the worker is up (its log says more); {_PORT_HINT}",
+    )
+
+
 def _no_http(rest: Rest, error: Exception) -> BictlError:
     name = type(error).__name__
     return Unreachable(f"{rest.address} does not speak HTTP ({name})", hint=_PORT_HINT)
@@ -244,6 +266,8 @@ _FAILURES: tuple[tuple[type[Exception], Callable[[Rest, Exception], BictlError]]
     (TimeoutError, _late),
     (ssl.SSLCertVerificationError, _untrusted),
     (ssl.SSLError, _no_tls),
+    (http.client.IncompleteRead, _cut_off),
+    (ConnectionResetError, _no_answer),
     (http.client.HTTPException, _no_http),
     (OSError, _no_service),
 )

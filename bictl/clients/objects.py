@@ -8,17 +8,19 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from email.utils import parsedate_to_datetime
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import botocore.exceptions as vendor
 
 from bictl.clients.awaited import awaiting
+from bictl.clients.backoff import pauses
 from bictl.clients.lifecycle import Expiry, parse_rules
 from bictl.clients.listener import listener, patiently
 from bictl.clients.object_errors import code_of, is_missing, is_store, object_errors, status_of
 from bictl.clients.topic_reach import is_loopback
+from bictl.clients.whole_headers import WholeHeaders
 from bictl.errors import AccessDenied, BictlError, ConfigError, NotFound, StageFailed
 from bictl.settings import S3
 
@@ -32,7 +34,7 @@ _CUT_OFF = (
     vendor.ReadTimeoutError,
     vendor.ResponseStreamingError,
 )
-_PAUSE = 0.1  # seconds, doubled at each try
+_PAUSE, _LONGEST = 0.1, 2.0  # seconds between two tries of our own
 _T = TypeVar("_T")
 _POOL = 16  # connections: as many as threads ask at once
 
@@ -109,6 +111,7 @@ class ObjectStore:
 
     def get(self, key: str) -> tuple[bytes, dict[str, str]]:
         """The object's bytes and its user metadata; NotFound("object")."""
+        waits = pauses(_PAUSE, _LONGEST)
         for left in reversed(range(_TRIES)):
             with object_errors(f"read {key}"):
                 answer = self._ask(lambda: self._client.get_object(Bucket=self.bucket, Key=key))
@@ -117,6 +120,7 @@ class ObjectStore:
                 except _CUT_OFF:  # botocore repeats a request, but not the reading of its body
                     if not left:
                         raise
+            time.sleep(next(waits))
         raise AssertionError("the last try returns or raises")
 
     def put_new(
@@ -132,6 +136,7 @@ class ObjectStore:
         A try whose answer was lost is repeated, and then finds its own object: False as well.
         """
         digest = base64.b64encode(hashlib.md5(body, usedforsecurity=False).digest()).decode()
+        waits = pauses(_PAUSE, _LONGEST)
         for left in reversed(range(_TRIES)):
             try:
                 self._ask(
@@ -154,7 +159,7 @@ class ObjectStore:
                 self._raise(error, f"write {key}")
             else:
                 return True
-            time.sleep(_PAUSE * 2 ** (_TRIES - left))
+            time.sleep(next(waits))
         raise AssertionError("the last try returns or raises")
 
     def put(self, key: str, body: bytes, *, content_type: str = "application/octet-stream") -> None:
@@ -211,6 +216,7 @@ class ObjectStore:
         import boto3
         from botocore.config import Config
 
+        _notice_broken_headers()
         custom = bool(self._s3.endpoint_url)
         checksums: Any = "when_required" if custom else "when_supported"
         with object_errors(f"open the object store {self._where}"):
@@ -292,6 +298,19 @@ class ObjectStore:
         except BictlError:
             return {"hint": "correct s3.bucket, or create it"}
         return {"existing": [bucket["Name"] for bucket in found]}
+
+
+@cache
+def _notice_broken_headers() -> None:
+    """Has botocore try again where an answer broke off in its headers, maybe in the metadata."""
+    from botocore import awsrequest
+
+    class Continued(awsrequest.AWSHTTPResponse, WholeHeaders):
+        """The answer behind a "100 Continue"."""
+
+    awsrequest.AWSHTTPResponse = Continued  # type: ignore[misc]
+    for kind in (awsrequest.AWSHTTPConnection, awsrequest.AWSHTTPSConnection):
+        kind.response_class = WholeHeaders  # type: ignore[assignment]
 
 
 def _metadata(answer: dict[str, Any]) -> dict[str, str]:

@@ -177,12 +177,31 @@ class _Began:
         from kafka.net.compat import KafkaNetClient
 
         self._clients.append(KafkaNetClient(**options))
+        _wait_after_failures(self._clients[-1]._manager)
         return self._clients[-1]
 
     def end(self) -> None:
         """Closes it."""
         for client in self._clients:
             client.close()
+
+
+def _wait_after_failures(manager: Any) -> None:
+    """A connection that ended before the broker said a word counts as failed.
+
+    kafka-python 3.0 takes it for made and comes back at once, many times a second: so it went
+    against a proxy or a load balancer without a broker behind it.
+    """
+    forget = manager.reset_backoff
+
+    def forget_if_connected(node: Any) -> None:
+        connection = manager._conns.get(node)
+        if connection is not None and connection.connected:
+            forget(node)
+        else:
+            manager.update_backoff(node)
+
+    manager.reset_backoff = forget_if_connected
 
 
 @cache

@@ -9,6 +9,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from bictl.clients.awaited import awaiting
+from bictl.clients.backoff import pauses
 from bictl.clients.topic_connection import open_admin, open_consumer
 from bictl.clients.topic_errors import kafka_errors, translate
 from bictl.errors import (
@@ -30,7 +31,7 @@ _NO_TOPIC = (
 )
 _WAIT_MS = 200  # how long one poll waits, so that a stop is seen soon
 _COMMIT = 5.0  # seconds: a cluster's first commit waits for its coordinator to be made
-_PAUSE = 0.2  # seconds between two tries of a question
+_PAUSE, _LONGEST = 0.2, 2.0  # seconds between two tries of a question
 _NOTHING_KNOWN: Mapping[int, int] = MappingProxyType({})
 
 _T = TypeVar("_T")
@@ -229,14 +230,16 @@ class TopicReader:
         """The answer; a broker that asks to come again is asked again, for `patience` seconds or
         until the timeout."""
         deadline = time.monotonic() + min(patience, self._timeout)
-        while True:
-            try:
-                with awaiting(self._where), kafka_errors(f"{doing} at {self._where}"):
-                    return question()
-            except Unreachable:
-                if time.monotonic() >= deadline or "_admin" not in self.__dict__:
-                    raise
-            time.sleep(_PAUSE)
+        with awaiting(self._where):
+            for pause in pauses(_PAUSE, _LONGEST):
+                try:
+                    with kafka_errors(f"{doing} at {self._where}"):
+                        return question()
+                except Unreachable:
+                    if time.monotonic() >= deadline or "_admin" not in self.__dict__:
+                        raise
+                time.sleep(pause)
+        raise AssertionError("the pauses do not end")
 
     def _list_offsets(
         self, topic: str, partitions: list[int], spec: int, isolation: str = "read_uncommitted"

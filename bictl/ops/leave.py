@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
-_LAST_WORDS = 0.5  # seconds: nobody may be reading them
+_LAST_WORDS = 2.0  # seconds, on a loaded machine; nobody may be reading them
 _CHILDREN = 1.0  # seconds that child processes have to end by themselves
 
 

@@ -155,8 +155,16 @@ def test_a_host_that_does_not_exist_is_unreachable():
         ConnectWorker(Connect(url="http://connect.invalid:8083"), timeout=1).overview()
 
 
-@pytest.mark.parametrize("greeting", [b"", b"\x00\x00\x00\x08kafka!!!"])
-def test_a_port_that_does_not_speak_http_is_called_so(greeting):
+@pytest.mark.parametrize(
+    ("greeting", "words"),
+    [
+        (b"", "closed the connection without an answer"),
+        (b"\x00\x00\x00\x08kafka!!!", "does not speak HTTP"),
+        (b"HTTP/1.1 200 OK\r\nContent-Type: appl", "broke its answer off"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{", "broke its answer off"),
+    ],
+)
+def test_what_does_not_speak_http_and_an_answer_that_breaks_off_are_told_apart(greeting, words):
     with socket.create_server(("127.0.0.1", 0)) as server:
 
         def answer() -> None:
@@ -168,7 +176,7 @@ def test_a_port_that_does_not_speak_http_is_called_so(greeting):
         thread = threading.Thread(target=answer)
         thread.start()
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
-        with pytest.raises(Unreachable, match="does not speak HTTP"):
+        with pytest.raises(Unreachable, match=words):
             ConnectWorker(Connect(url=url), timeout=1).overview()
         thread.join()
 

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -80,11 +80,13 @@ class Bictl:
 
 
 @contextmanager
-def closed_gate(clients: Clients, stage: str) -> Iterator[Callable[[], None]]:
+def closed_gate(
+    clients: Clients, stage: str, gates: Mapping[str, str] = GATES
+) -> Iterator[Callable[[], None]]:
     """The stage waits in Postgres until the block is left or the gate is opened."""
     holder = clients.new_database()
     holder.execute("begin")
-    holder.execute(GATES[stage])
+    holder.execute(gates[stage])
     try:
         yield holder.close
     finally:
