@@ -14,7 +14,7 @@ from typer.core import TyperCommand, TyperGroup, TyperOption
 from bictl import __version__
 
 FORMATS = ("table", "tsv", "json", "jsonl")
-VERDICT_FORMATS = ("nagios", "prometheus")
+VERDICT_FORMATS = ("nagios", "prometheus", "html")
 
 
 @dataclass

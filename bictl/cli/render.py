@@ -49,6 +49,11 @@ class Screen:
         """The form of the result: as asked for, else a table on a terminal and tsv elsewhere."""
         return self._options.output or ("table" if sys.stdout.isatty() else "tsv")
 
+    @property
+    def on_terminal(self) -> bool:
+        """Whether a person sees what is written to stdout."""
+        return sys.stdout.isatty()
+
     def show(self, view: View) -> None:
         """The result, on stdout; BictlError when it cannot be written."""
         form = self.format

@@ -118,6 +118,7 @@ def verify(
       bictl verify --table product --deep
       bictl verify --quick -o nagios          # what a monitor calls
       bictl verify --json | jq '.checks[] | select(.state != "ok")'
+      bictl verify -o html > verdict.html     # for people: one file, to look at and to send on
       bictl verify -o prometheus > v.new; test -s v.new && mv v.new verify.prom
       bictl verify --deep --slice $(date +%u)/7     # another seventh each weekday
       bictl --timeout 600 verify --until-ok    # wait until all has arrived
@@ -190,6 +191,7 @@ def _judge(here: Session, tables: "list[Configured]", wish: Wish) -> "list[Repor
             select=wish.select,
             exclude=wish.exclude,
             slice=wish.part,
+            drawn=here.screen.format == "html",
         )
 
 
@@ -199,6 +201,11 @@ def _again(
     """Verdict after verdict, each on connections of its own; one that cannot be come to is said
     and is not the end. A verdict that was cut off by --timeout does not count where there is an
     earlier one."""
+    if here.screen.format in ("html", "prometheus"):
+        raise UsageError(
+            f"-o {here.screen.format} is one document, not one after the other",
+            hint="without --watch and --until-ok",
+        )
     here.stop.on_first = lambda: None  # nothing is at work that has to be finished
     code: int | None = None
     while True:
@@ -230,7 +237,9 @@ def _show(here: Session, reports: "list[Report]", *, again: bool = False) -> int
     if form == "prometheus":
         here.screen.write(_metrics(here, reports).rstrip("\n"))
         return code
-    if form in ("json", "jsonl"):
+    if form == "html":
+        _write_page(here, reports)
+    elif form in ("json", "jsonl"):
         here.screen.show(_document([as_document(report) for report in reports], form, code))
     elif here.options.quiet and not here.options.output:
         complain(here, reports)
@@ -241,6 +250,17 @@ def _show(here: Session, reports: "list[Report]", *, again: bool = False) -> int
             here.screen.clear()
         show_tables(here, reports)
     return code
+
+
+def _write_page(here: Session, reports: "list[Report]") -> None:
+    """The page, with the runs before this one; a terminal is told where it belongs."""
+    from bictl.verify.history import read_past
+    from bictl.verify.page import html_page
+
+    names = [report.table for report in reports]
+    here.screen.write(html_page(reports, read_past(here.clients.new_database, names)))
+    if here.screen.on_terminal:
+        here.screen.say("that is a file for a browser: bictl verify -o html > verdict.html")
 
 
 def _metrics(here: Session, reports: "list[Report]") -> str:
@@ -289,14 +309,11 @@ def complain(here: Session, reports: "list[Report]") -> None:
 
 
 def _repair(here: Session, report: "Report") -> str | None:
-    """What to do first: what the headline is about, before the rest of what is amiss."""
-    checks, boundaries = report.checks, report.boundaries
-    hints = [item.hint for item in checks if item.state == "fail" and item.kind == "loss"]
-    hints += [item.hint for item in boundaries if item.state == report.state]
-    hints += [item.hint for item in checks if item.state == report.state]
-    hints += [item.hint for item in boundaries] + [item.hint for item in checks]
-    first = next((hint for hint in hints if hint), None)
-    return here.advice(first) if any(check.unreachable for check in checks) else first
+    """What to do first, or to start the local stack where it is meant and does not run."""
+    from bictl.verify.present import next_step
+
+    first = next_step(report) or None
+    return here.advice(first) if any(check.unreachable for check in report.checks) else first
 
 
 def show_tables(here: Session, reports: "list[Report]") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from bictl.verify.headline import totals
-from bictl.verify.report import Boundary, Check, Hop, Report, Sample, State, percent
+from bictl.verify.report import Boundary, Check, Hop, Kind, Report, Sample, State, percent
 from bictl.verify.slices import Looked
 
 SCHEMA = "bictl.verify/1"
@@ -90,6 +90,17 @@ def as_memory(report: Report) -> dict[str, Any]:
         "failed": [check.id for check in report.checks if check.state is State.FAIL],
         "unknown": [check.id for check in report.checks if check.state is State.UNKNOWN],
     }
+
+
+def next_step(report: Report) -> str:
+    """What to do first: what the headline is about, before the rest of what is amiss; "" where
+    nothing is to be done."""
+    checks, boundaries = report.checks, report.boundaries
+    hints = [one.hint for one in checks if one.state is State.FAIL and one.kind is Kind.LOSS]
+    hints += [item.hint for item in boundaries if item.state is report.state]
+    hints += [check.hint for check in checks if check.state is report.state]
+    hints += [item.hint for item in boundaries] + [check.hint for check in checks]
+    return next((hint for hint in hints if hint), "")
 
 
 def nagios_code(reports: Sequence[Report]) -> int:

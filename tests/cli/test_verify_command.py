@@ -105,6 +105,24 @@ def test_a_whole_pipeline_is_complete_in_every_form(settings, produce, cli):
     assert monitored.exit_code == 0
     assert monitored.stdout.startswith(f"BICTL OK - {sentence} | expected=40;;;0 accounted=40;;;0 ")
 
+    page = cli("verify", "-o", "html")
+    assert page.exit_code == 0, page.stderr
+    assert page.stdout.startswith("<!DOCTYPE html>")
+    assert page.stdout.isascii()
+    assert "complete</span>" in page.stdout
+    assert 'data-kind="held" data-first="0" data-next="40"' in page.stdout
+    assert "embed, the newest run ok" in page.stdout
+
+    metrics = cli("verify", "-o", "prometheus")
+    assert metrics.exit_code == 0, metrics.stderr
+    assert 'bictl_verify_complete{table="product"} 1\n' in metrics.stdout
+    assert (
+        'bictl_verify_partition_frontier_offset{table="product",partition="0"} 40\n'
+        in metrics.stdout
+    )
+    for stage in ("ingest", "load-bronze", "transform", "embed", "verify"):
+        assert f'success_timestamp_seconds{{table="product",stage="{stage}"}} ' in metrics.stdout
+
     silent = cli("-q", "verify")
     assert (silent.exit_code, silent.stdout, silent.stderr) == (0, "", "")
 
@@ -123,6 +141,13 @@ def test_quiet_says_one_error_and_hint_on_a_failure(settings, produce, cli):
     assert error.startswith("error: product: 0.00 % of 5 records accounted for. Break: Kafka → ")
     assert hint == "hint: bictl ingest --table product"
 
+    metrics = cli("verify", "-o", "prometheus")
+    assert metrics.exit_code == 1
+    assert 'bictl_verify_state{table="product",state="fail"} 1\n' in metrics.stdout
+    page = cli("-q", "verify", "-o", "html")
+    assert (page.exit_code, page.stderr) == (1, "")
+    assert 'data-kind="missing" data-first="0" data-next="5"' in page.stdout
+
 
 def test_nothing_reachable_is_code_4_and_unknown_for_a_monitor(cli):
     dead = {
@@ -136,6 +161,14 @@ def test_nothing_reachable_is_code_4_and_unknown_for_a_monitor(cli):
     monitored = cli("--timeout", "20", "verify", "-o", "nagios", env=dead)
     assert monitored.exit_code == 3
     assert monitored.stdout.startswith("BICTL UNKNOWN - cannot tell: ")
+    metrics = cli("--timeout", "20", "verify", "-o", "prometheus", env=dead)
+    assert metrics.exit_code == 4
+    assert 'bictl_verify_state{table="product",state="unknown"} 1\n' in metrics.stdout
+    assert "expected_records" not in metrics.stdout
+    page = cli("--timeout", "20", "verify", "-o", "html", env=dead)
+    assert page.exit_code == 4
+    assert "cannot tell</span>" in page.stdout
+    assert "The ledger of runs could not be read" in page.stdout
 
 
 @pytest.mark.parametrize(
