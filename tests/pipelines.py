@@ -58,6 +58,7 @@ class Pipeline:
             "staging_schema": self.settings.dbt.view_schema,
             "model": self.settings.embedding.model,
             "max_lag": self.settings.verify.max_lag,
+            "encoder": _encoder,
             **options,
         }
         return verify(self.clients.reader, self.clients.objects, self.clients.database, **given)

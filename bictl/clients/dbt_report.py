@@ -3,12 +3,14 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from bictl.errors import StageFailed
 
 _STATES = {"success": "ok", "pass": "ok", "no-op": "ok", "warn": "warn", "skipped": "skipped"}
+_FAILED = ("error", "fail", "runtime error", "skipped")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,6 +29,15 @@ class Node:
     message: str = ""
     file: Path | None = None
     models: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Results:
+    """What dbt wrote down of a run about one model: how many nodes ended, which of them failed."""
+
+    at: datetime
+    ended: int
+    failed: tuple[str, ...] = ()
 
 
 OnNode = Callable[[Node], None]
@@ -123,6 +134,35 @@ class Report:
         """The SQL that ran: of a model in run/, of a test, which only reads, in compiled/."""
         folder = self._target / ("compiled" if info["resource_type"] == "test" else "run")
         return next(folder.rglob(Path(info["node_path"]).name), None)
+
+
+def read_results(target: Path, model: str) -> Results | None:
+    """What dbt wrote down of its last run there about a model and its tests; None where that run
+    was not about it, or nothing was written."""
+    try:
+        found = json.loads((target / "run_results.json").read_bytes())
+        at = datetime.fromisoformat(found["metadata"]["generated_at"].replace("Z", "+00:00"))
+        ended = {one["unique_id"]: str(one["status"]) for one in found["results"]}
+        nodes = json.loads((target / "manifest.json").read_bytes())["nodes"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    about = [unique_id for unique_id in ended if _is_about(nodes.get(unique_id, {}), model)]
+    if not about:
+        return None
+    failed = [one for one in about if ended[one] in _FAILED]
+    return Results(at=at, ended=len(about), failed=tuple(_bare(one) for one in failed))
+
+
+def _is_about(node: dict[str, Any], model: str) -> bool:
+    """Whether a node of the manifest is the model or one of its tests."""
+    upstream = node.get("depends_on", {}).get("nodes", ())
+    named = [name.rpartition(".")[2] for name in upstream if name.startswith("model.")]
+    return node.get("name") == model or (node.get("resource_type") == "test" and model in named)
+
+
+def _bare(unique_id: str) -> str:
+    """`test.bictl.not_null_stg_product_name.b4d2` without what stands around its name."""
+    return unique_id.split(".")[2]
 
 
 def _tail(errors: Path) -> str:

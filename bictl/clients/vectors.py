@@ -41,3 +41,10 @@ def copy_body(numbers: Sequence[int], vectors: "Floats") -> IO[bytes]:
 def literal(vector: "Floats") -> str:
     """The text of one vector, exact to the last bit of float32."""
     return f"[{','.join(f'{one:.9g}' for one in vector.tolist())}]"
+
+
+def distances(vectors: "Floats", stored: Sequence[str]) -> list[float]:
+    """How far each vector is from its stored one, given as Postgres writes it."""
+    there = np.array([one[1:-1].split(",") for one in stored], dtype=np.float32)
+    found: list[float] = np.linalg.norm(vectors - there, axis=1).tolist()
+    return found

@@ -13,6 +13,7 @@ from bictl.pipeline.work import Work, at_work, at_work_aside, note, topic_lock, 
 if TYPE_CHECKING:
     from bictl.bronze import LoadResult, PruneResult, Retried, Wish
     from bictl.bronze.quarantine import Chosen
+    from bictl.clients.dbt_report import Results
     from bictl.embeddings import EmbedResult
     from bictl.ingest import IngestResult
     from bictl.model_file import Model
@@ -251,6 +252,8 @@ def verify(
             worker=work.clients.connect if work.settings.connect.url else None,
             staging_model=partial(_staging_model, work, table),
             around=around(work.settings),
+            encoder=work.clients.encoder,
+            dbt_results=partial(_dbt_results, work, table),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}
@@ -264,6 +267,16 @@ def _keeps_nulls(work: Work, table: "Table") -> bool | None:
     if not work.settings.connect.url:
         return None
     return keeps_nulls(work.clients.connect(), topic=table.topic)
+
+
+def _dbt_results(work: Work, table: "Table") -> "Results | None":
+    """What dbt wrote down of its last run on this machine, about the table's model."""
+    from bictl.clients.dbt import Dbt
+    from bictl.clients.dbt_report import read_results
+
+    settings = work.settings
+    dbt = Dbt(settings.dbt, settings.postgres, state_dir=settings.state_dir)
+    return read_results(dbt.directory / "target", table.staging)
 
 
 def _staging_model(work: Work, table: "Table") -> "Model | None":

@@ -111,6 +111,19 @@ def search(
     )
 
 
+def plan_of(database: "Database", *, table: "Table", staging_schema: str, limit: int = 10) -> Any:
+    """Postgres's plan, in its JSON, for the very statement that a search without a condition sends;
+    None where no vector is stored. The caller's transaction keeps the settings of a search."""
+    place = _Place(database, table, staging_schema)
+    place.model()
+    vector = database.value(place.quoted(assets.sql("search/some_vector"), _EVERY_ROW))
+    limits = {"neighbours": _FILTERED, "timeout": f"{round(TIMEOUT * 1000)}ms"}
+    database.rows(assets.sql("search/settings"), limits)
+    ask = _Ask(place, check("words", mode="hybrid", limit=limit), None, vector)
+    statement, parameters = ask.statement(limit + _SPARE)
+    return database.value(database.quoted("explain (format json) {it}", it=statement), parameters)
+
+
 class _Place:
     """Where one table's rows and vectors are, and which columns the rows have."""
 
@@ -182,6 +195,14 @@ class _Ask:
 
     def _candidates(self, depth: int, condition: Condition | None = None) -> "list[_Candidate]":
         """The best keys, best first; under a condition exact."""
+        found = self._place.database.rows(*self.statement(depth, condition))
+        width = len(self._place.table.id)
+        return [_Candidate(row[:width], *row[width:]) for row in found]
+
+    def statement(
+        self, depth: int, condition: Condition | None = None
+    ) -> tuple[Any, dict[str, Any]]:
+        """What asks for the best keys, with its parameters."""
         matching, among, exactly = "", "", ""
         if condition is not None:
             matching = assets.sql("search/matching").replace("{condition}", condition.sql)
@@ -200,10 +221,7 @@ class _Ask:
             "depth": depth,
             **(condition.values if condition else {}),
         }
-        statement = self._place.quoted(text, condition or _EVERY_ROW)
-        found = self._place.database.rows(statement, parameters)
-        width = len(self._place.table.id)
-        return [_Candidate(row[:width], *row[width:]) for row in found]
+        return self._place.quoted(text, condition or _EVERY_ROW), parameters
 
     def _rows(self, candidates: "Sequence[_Candidate]", condition: Condition) -> list[Hit]:
         """The candidates that staging still has and that meet the condition, as many as wanted."""

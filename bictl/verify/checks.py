@@ -19,10 +19,12 @@ from bictl.verify import (
     meta,
     objects,
     replaced,
+    searched,
     snapshots,
     source,
     staging,
     taken,
+    tested,
     topic,
     vectors,
 )
@@ -391,6 +393,14 @@ CHECKS: tuple[Definition, ...] = (
         grows="with records, by the same reading as B10",
     ),
     Definition(
+        "T1",
+        "dbt's last run passed, on what is loaded",
+        BRONZE_TO_STAGING,
+        lambda w: tested.last_run(
+            w.tested, w.staging_keys, now=w.question.now, max_lag=w.max_lag, table=w.table
+        ),
+    ),
+    Definition(
         "T2",
         "staging shows each live key, and no other",
         BRONZE_TO_STAGING,
@@ -479,6 +489,43 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: vectors.index(w.vector_indexes, w.coverage, table=w.table),
     ),
     Definition(
+        "E6",
+        "search walks the vector index",
+        STAGING_TO_VECTORS,
+        lambda w: searched.index_used(w.index_use, w.coverage, table=w.table),
+        grows="hardly: a count of the vectors, and a plan that is not run",
+    ),
+    Definition(
+        "E7",
+        "the index finds what is nearest",
+        STAGING_TO_VECTORS,
+        lambda w: searched.recall(w.recall, w.coverage, table=w.table),
+        level="deep",
+        grows="with keys: 100 vectors are compared with all",
+    ),
+    Definition(
+        "E8",
+        "pgvector has no known flaw",
+        STAGING_TO_VECTORS,
+        lambda w: searched.extension(w.vector_extension, table=w.table),
+    ),
+    Definition(
+        "E9",
+        "rows are found by their own vectors",
+        STAGING_TO_VECTORS,
+        lambda w: searched.found_by_itself(w.selves, w.coverage, table=w.table),
+        grows="hardly: 100 searches, chosen by a sort of the keys",
+    ),
+    Definition(
+        "E10",
+        "a vector is that of its text",
+        STAGING_TO_VECTORS,
+        lambda w: searched.of_its_text(w.encoded, w.coverage, table=w.table),
+        level="deep",
+        grows="with keys, to choose 128 texts that are encoded once more",
+        needs_encoder=True,
+    ),
+    Definition(
         "M1",
         "bictl's tables have this program's version",
         META,
@@ -556,6 +603,7 @@ def chosen(
     select: Sequence[str] = (),
     exclude: Sequence[str] = (),
     has_worker: bool = False,
+    has_encoder: bool = False,
 ) -> list[Definition]:
     """The checks of a run: those of its level, or of it the ones that were asked for, by their ids
     or by the names of layers.
@@ -576,6 +624,7 @@ def chosen(
         for check in CHECKS
         if check.runs_at(level)
         and (has_worker or not check.needs_worker)
+        and (has_encoder or not check.needs_encoder)
         and check.boundary in crossed
         and (not select or check.id in wanted)
         and check.id not in unwanted

@@ -26,8 +26,9 @@ class Definition:
     """A check's stable name, where it stands, and how it is judged.
 
     `level` is the first level that runs it, `only` the one level that does; `grows` says with what
-    its cost grows; `needs_worker` leaves it out where no Kafka Connect is configured; `is_long`
-    gives it a lane of its own, so that its layer's other checks need not wait for it.
+    its cost grows; `needs_worker` leaves it out where no Kafka Connect is configured,
+    `needs_encoder` where the caller brings no model; `is_long` gives it a lane of its own, so that
+    its layer's other checks need not wait for it.
     """
 
     id: str
@@ -40,6 +41,7 @@ class Definition:
     kind: Kind = Kind.FAILED
     grows: str = "not at all"
     needs_worker: bool = False
+    needs_encoder: bool = False
     is_long: bool = False
 
     @property

@@ -37,6 +37,8 @@ from bictl.verify.world import Question, World
 if TYPE_CHECKING:
     from bictl.clients.connect import ConnectWorker
     from bictl.clients.database import Database
+    from bictl.clients.dbt_report import Results
+    from bictl.clients.encoder import Encoder
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topics import TopicReader
     from bictl.model_file import Model
@@ -68,6 +70,8 @@ def verify(
     worker: "Callable[[], ConnectWorker] | None" = None,
     staging_model: "Callable[[], Model | None]" = lambda: None,
     around: Surroundings = NOTHING_AROUND,
+    encoder: "Callable[[], Encoder] | None" = None,
+    dbt_results: "Callable[[], Results | None]" = lambda: None,
 ) -> Report:
     """The verdict on `table`; writes nothing.
 
@@ -77,6 +81,8 @@ def verify(
     `worker` opens the Kafka Connect worker, where one is configured;
     `staging_model` reads the staging model's file, None where that does not tell its columns;
     `around` is what stands around the three systems;
+    `encoder` opens the model that a deep look encodes some texts with once more;
+    `dbt_results` reads what dbt wrote down of its last run on this machine;
     `drawn` also tells what stands at each offset, for a picture.
     A system that does not answer makes its checks unknown and stops nothing; what is left when
     `stop` says so is unknown too. Raises NotFound for an unknown check.
@@ -94,9 +100,16 @@ def verify(
         worker=worker,
         staging_model=staging_model,
         around=around,
+        encoder=encoder,
+        dbt_results=dbt_results,
     )
     definitions = chosen(
-        table, level, select=select, exclude=exclude, has_worker=worker is not None
+        table,
+        level,
+        select=select,
+        exclude=exclude,
+        has_worker=worker is not None,
+        has_encoder=encoder is not None,
     )
     world = World(reader, objects, database, question)
     try:

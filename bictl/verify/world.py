@@ -13,14 +13,14 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from bictl import wire
+from bictl import assets, wire
 from bictl.clients.relations import columns
 from bictl.columns import Column
 from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
 from bictl.records import Range, Topic, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
-from bictl.verify import read_bronze, read_contents, read_machine, read_rows
+from bictl.verify import read_bronze, read_contents, read_machine, read_rows, read_searched
 from bictl.verify.bronze import Bronze, Comparison, compare
 from bictl.verify.carried import Carried
 from bictl.verify.contents import Contents
@@ -37,6 +37,7 @@ from bictl.verify.ranges import Ranges, merged, subtract
 from bictl.verify.read_carried import read_carried
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.replaced import Replaced, claims
+from bictl.verify.searched import Encoded, Recall, Selves, Use, usable
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.slices import WHOLE, Looked, Slice, looked
 from bictl.verify.snapshots import Snapshot
@@ -44,11 +45,14 @@ from bictl.verify.source import Capture, read_capture
 from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
 from bictl.verify.taken import Taken
+from bictl.verify.tested import LastRun, read_tested
 from bictl.verify.vectors import Coverage, Index, Vectors
 
 if TYPE_CHECKING:
     from bictl.clients.connect import ConnectWorker
     from bictl.clients.database import Database
+    from bictl.clients.dbt_report import Results
+    from bictl.clients.encoder import Encoder
     from bictl.clients.objects import ObjectStore
     from bictl.clients.topic_facts import Log, OpenTransaction, Replication
     from bictl.clients.topics import TopicReader
@@ -112,6 +116,8 @@ class Question:
     worker: "Callable[[], ConnectWorker] | None" = None
     staging_model: Callable[[], "Model | None"] = lambda: None  # None: its columns are not known
     around: Surroundings = NOTHING_AROUND
+    encoder: "Callable[[], Encoder] | None" = None
+    dbt_results: "Callable[[], Results | None]" = lambda: None  # of the last run on this machine
 
 
 class World:
@@ -648,6 +654,56 @@ class World:
             return Latency(since=self.question.now, hops=())
         read = partial(read_latency, now=self.question.now)
         return self._in_snapshot(read, self.table, self.question.staging)
+
+    @once
+    def index_use(self) -> Use | None:
+        """Whether search's own statement walks the index; None where there is none."""
+        names = usable(self.vector_indexes)
+        schema = self.question.staging.split(".")[0]
+        return (
+            self._in_snapshot(read_searched.read_use, self.table, schema, names) if names else None
+        )
+
+    @once
+    def recall(self) -> Recall | None:
+        """How much of what is nearest the index finds."""
+        if not usable(self.vector_indexes):
+            return None
+        return self._in_snapshot(read_searched.read_recall, self.table, self.seed)
+
+    @once
+    def selves(self) -> Selves | None:
+        """Rows that their own vectors do not find."""
+        if not usable(self.vector_indexes):
+            return None
+        return self._in_snapshot(read_searched.read_selves, self.table, self.seed)
+
+    @once
+    def encoded(self) -> Encoded:
+        """Texts through the model once more."""
+        from bictl.embeddings.layout import TEXT_RULE
+
+        if self.question.encoder is None:
+            raise ConfigError("there is no model to encode texts with")
+        read = partial(read_searched.read_encoded, rule=TEXT_RULE, seed=self.seed)
+        return self._in_snapshot(read, self.table, self.question.staging, self.question.encoder)
+
+    @once
+    def vector_extension(self) -> str | None:
+        """pgvector's version."""
+        found = self.database.value(assets.sql("verify/vector_extension"))
+        return None if found is None else str(found)
+
+    @once
+    def tested(self) -> LastRun:
+        """How dbt last ended for this table."""
+        return self._in_snapshot(read_tested, self.table, self.question.dbt_results)
+
+    @property
+    def seed(self) -> str:
+        """What chooses the samples: the day, so that a verdict can be repeated, and that a week of
+        them looks at more than one."""
+        return f"{self.question.now:%Y-%m-%d}"
 
     # What stands around.
 

@@ -1,0 +1,137 @@
+"""Asking the vectors as search does, each time within a savepoint that leaves no setting behind."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from bictl import assets
+from bictl.clients.key_parts import each, identity
+from bictl.verify.searched import APART, NEIGHBOURS, Encoded, Recall, Selves, Use
+
+if TYPE_CHECKING:
+    from bictl.clients.database import Database
+    from bictl.clients.encoder import Encoder
+    from bictl.settings import Table
+
+RECALLED = 100  # vectors, each compared with all
+NEWEST, OTHERS = 20, 80  # rows that have to find themselves
+TEXTS = 128  # that are encoded once more: about a second
+SAME = 1e-5  # a distance that is none
+_AGAIN = 1e-6  # two ways to the same distance differ in the last bits
+_SETTINGS = {"neighbours": 200, "timeout": "0"}
+
+
+class _Undo(Exception):
+    """Ends a savepoint."""
+
+
+def read_use(
+    database: "Database", table: "Table", staging_schema: str, indexes: Sequence[str]
+) -> Use:
+    """Postgres's plan for what search sends."""
+    from bictl.search.query import plan_of
+
+    rows = int(database.value(database.named("verify/vector_count", embeddings=table.embeddings)))
+    with _undone(database):
+        is_used = _names(plan_of(database, table=table, staging_schema=staging_schema), indexes)
+        database.execute("set local enable_seqscan = off")
+        forced = _names(plan_of(database, table=table, staging_schema=staging_schema), indexes)
+    return Use(rows=rows, is_used=is_used, can_be_used=forced)
+
+
+def read_recall(database: "Database", table: "Table", seed: str) -> Recall:
+    """The nearest vectors of a sample, by the index and by comparing all."""
+    asked = {"seed": seed, "size": RECALLED, "nearest": NEIGHBOURS, "again": _AGAIN}
+    exact = database.rows(_named(database, "verify/vector_exact", table), asked)
+    query, found = _named(database, "verify/vector_recall", table), list[tuple[float, str]]()
+    hits = 0
+    with _asking(database):
+        for key, vector, wanted, farthest in exact:
+            near = database.value(query, {**asked, "vector": vector, "farthest": farthest})
+            hits += min(near, wanted)
+            found.append((min(near, wanted) / max(wanted, 1), key))
+    return Recall(
+        asked=len(exact),
+        wanted=sum(wanted for _, _, wanted, _ in exact),
+        found=hits,
+        seed=seed,
+        worst=tuple(key for share, key in sorted(found)[:5] if share < 1),
+    )
+
+
+def read_selves(database: "Database", table: "Table", seed: str) -> Selves:
+    """Rows that are not among the nearest of their own vectors, unless as many others are equal."""
+    parameters = {
+        "seed": seed,
+        "newest": NEWEST,
+        "others": OTHERS,
+        "nearest": NEIGHBOURS,
+        "same": SAME,
+    }
+    with _asking(database):
+        found = database.rows(_named(database, "verify/vector_selves", table), parameters)
+    return Selves(
+        asked=len(found), seed=seed, lost=tuple(key for key, is_found in found if not is_found)
+    )
+
+
+def read_encoded(
+    database: "Database",
+    table: "Table",
+    staging: str,
+    open_encoder: "Callable[[], Encoder]",
+    *,
+    rule: str,
+    seed: str,
+) -> Encoded:
+    """A sample of texts through the model once more; those whose vector was made by this model from
+    just that text: what else there is, E2 and E3 say."""
+    from bictl.clients.vectors import distances
+
+    encoder = open_encoder()
+    query = database.named(
+        "verify/vector_texts",
+        staging=staging,
+        embeddings=table.embeddings,
+        id=identity("s.{name}::text", table.id),
+        texts=each("s.{name}", table.embed),
+        key=table.id,
+        same=each("e.{name} = s.{name}", table.id, between=" and "),
+    )
+    parameters = {"rule": rule, "model": encoder.model, "seed": seed, "size": TEXTS}
+    found = database.rows(query, parameters)
+    if not found:
+        return Encoded(asked=0, seed=seed)
+    apart = distances(encoder.encode([text for _, text, _ in found]), [one for _, _, one in found])
+    other = [key for (key, _, _), far in zip(found, apart, strict=True) if not far < APART]
+    return Encoded(asked=len(found), seed=seed, other=tuple(other))
+
+
+def _named(database: "Database", name: str, table: "Table") -> Any:
+    return database.named(name, embeddings=table.embeddings, id=identity("{name}::text", table.id))
+
+
+@contextmanager
+def _asking(database: "Database") -> Iterator[None]:
+    """As search asks, and through the index however few the vectors are."""
+    with _undone(database):
+        database.rows(assets.sql("search/settings"), _SETTINGS)
+        database.execute("set local enable_seqscan = off")
+        yield
+
+
+@contextmanager
+def _undone(database: "Database") -> Iterator[None]:
+    try:
+        with database.transaction():
+            yield
+            raise _Undo
+    except _Undo:
+        return
+
+
+def _names(plan: Any, indexes: Sequence[str]) -> bool:
+    """Whether a plan, as Postgres's JSON, names one of the indexes."""
+    if isinstance(plan, dict):
+        return plan.get("Index Name") in indexes or any(_names(v, indexes) for v in plan.values())
+    return isinstance(plan, list) and any(_names(item, indexes) for item in plan)

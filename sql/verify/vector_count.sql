@@ -1,0 +1,2 @@
+-- How many vectors there are.
+select count(*) from {embeddings} where embedding is not null
