@@ -502,6 +502,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: searched.recall(w.recall, w.coverage, table=w.table),
         level="deep",
         grows="with keys: 100 vectors are compared with all",
+        is_long=True,
     ),
     Definition(
         "E8",
@@ -524,6 +525,7 @@ CHECKS: tuple[Definition, ...] = (
         level="deep",
         grows="with keys, to choose 128 texts that are encoded once more",
         needs_encoder=True,
+        is_long=True,
     ),
     Definition(
         "M1",

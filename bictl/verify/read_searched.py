@@ -1,6 +1,6 @@
 """Asking the vectors as search does, each time within a savepoint that leaves no setting behind."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -75,20 +75,11 @@ def read_selves(database: "Database", table: "Table", seed: str) -> Selves:
     )
 
 
-def read_encoded(
-    database: "Database",
-    table: "Table",
-    staging: str,
-    open_encoder: "Callable[[], Encoder]",
-    *,
-    rule: str,
-    seed: str,
-) -> Encoded:
-    """A sample of texts through the model once more; those whose vector was made by this model from
-    just that text: what else there is, E2 and E3 say."""
-    from bictl.clients.vectors import distances
-
-    encoder = open_encoder()
+def read_texts(
+    database: "Database", table: "Table", staging: str, *, rule: str, model: str, seed: str
+) -> list[tuple[str, str, str]]:
+    """Key, text and stored vector of a sample, of vectors that this model made from just that text:
+    of the others E2 and E3 speak."""
     query = database.named(
         "verify/vector_texts",
         staging=staging,
@@ -98,13 +89,28 @@ def read_encoded(
         key=table.id,
         same=each("e.{name} = s.{name}", table.id, between=" and "),
     )
-    parameters = {"rule": rule, "model": encoder.model, "seed": seed, "size": TEXTS}
-    found = database.rows(query, parameters)
+    parameters = {"rule": rule, "model": model, "seed": seed, "size": TEXTS}
+    return [(key, text, vector) for key, text, vector in database.rows(query, parameters)]
+
+
+def encode_again(
+    encoder: "Encoder", found: Sequence[tuple[str, str, str]], *, seed: str
+) -> Encoded:
+    """The keys whose stored vector is not what the model makes of the text."""
+    from bictl.clients.vectors import distances
+
     if not found:
         return Encoded(asked=0, seed=seed)
-    apart = distances(encoder.encode([text for _, text, _ in found]), [one for _, _, one in found])
-    other = [key for (key, _, _), far in zip(found, apart, strict=True) if not far < APART]
+    keys, texts, stored = zip(*found, strict=True)
+    apart = distances(encoder.encode(texts), stored)
+    other = [key for key, far in zip(keys, apart, strict=True) if not far < APART]
     return Encoded(asked=len(found), seed=seed, other=tuple(other))
+
+
+def read_extension(database: "Database") -> str | None:
+    """pgvector's version; None where it is not installed."""
+    found = database.value(assets.sql("verify/vector_extension"))
+    return None if found is None else str(found)
 
 
 def _named(database: "Database", name: str, table: "Table") -> Any:

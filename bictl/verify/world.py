@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from bictl import assets, wire
+from bictl import wire
 from bictl.clients.relations import columns
 from bictl.columns import Column
 from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
@@ -685,14 +685,17 @@ class World:
 
         if self.question.encoder is None:
             raise ConfigError("there is no model to encode texts with")
-        read = partial(read_searched.read_encoded, rule=TEXT_RULE, seed=self.seed)
-        return self._in_snapshot(read, self.table, self.question.staging, self.question.encoder)
+        encoder = self.question.encoder()
+        read = partial(
+            read_searched.read_texts, rule=TEXT_RULE, model=encoder.model, seed=self.seed
+        )
+        texts = self._in_snapshot(read, self.table, self.question.staging)
+        return read_searched.encode_again(encoder, texts, seed=self.seed)
 
     @once
     def vector_extension(self) -> str | None:
         """pgvector's version."""
-        found = self.database.value(assets.sql("verify/vector_extension"))
-        return None if found is None else str(found)
+        return self._in_snapshot(read_searched.read_extension)
 
     @once
     def tested(self) -> LastRun:
