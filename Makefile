@@ -28,6 +28,10 @@ chaos: $(VENV)/full  ## every stage killed at each of its calls, and run again: 
 outages: $(VENV)/full  ## every service fault in the middle of every stage, as a table; needs Go
 	$(BIN)/pytest tests/outages -m "outages or not outages" $(ARGS)
 
+soak: $(VENV)/full  ## traffic, and kills of stages and services: make soak MINUTES=60 ARGS="--seed 7 --jvm"
+	$(BIN)/python tests/chaos/soak.py --minutes $(MINUTES) $(ARGS)
+MINUTES ?= 20
+
 lint: $(VENV)/full
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

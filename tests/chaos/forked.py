@@ -1,6 +1,7 @@
 """bictl in a process that is forked with its modules loaded: hundreds of starts, few imports.
 
-`python forked.py` is the server: a JSON line is a command, the answer its exit code.
+`python forked.py` is the server: a JSON line is commands to be run at once, the answer their exit
+codes.
 """
 
 import json
@@ -9,6 +10,8 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib import import_module
 from pathlib import Path
 
@@ -28,10 +31,13 @@ class Forks:
             [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
 
-    def run(self, words: list[str], *, environment: dict[str, str], cwd: Path, output: Path) -> int:
-        """The exit code of `bictl …`, negative for a signal; it writes both streams to `output`."""
-        order = [words, environment, str(cwd), str(output)]
-        self._server.stdin.write(json.dumps(order) + "\n")
+    def run(
+        self, words: list[str], *, environment: dict[str, str], cwd: Path, outputs: list[Path]
+    ) -> list[int]:
+        """Runs `bictl …` once for each of the outputs, all at once: the exit codes, negative for a
+        signal. Each writes both of its streams to its output."""
+        orders = [[words, environment, str(cwd), str(output)] for output in outputs]
+        self._server.stdin.write(json.dumps(orders) + "\n")
         self._server.stdin.flush()
         return json.loads(self._server.stdout.readline())
 
@@ -49,11 +55,15 @@ def _serve() -> None:
     for name in LOADED:
         import_module(name)
     for line in sys.stdin:
-        order = json.loads(line)
-        pid = os.fork()
-        if pid == 0:
-            _become(*order)
-        print(json.dumps(_ended(pid)), flush=True)
+        started = [_start(*order) for order in json.loads(line)]
+        print(json.dumps([_ended(pid) for pid in started]), flush=True)
+
+
+def _start(*order) -> int:
+    pid = os.fork()
+    if pid == 0:
+        _become(*order)
+    return pid
 
 
 def _ended(pid: int) -> int:
@@ -78,8 +88,17 @@ def _become(words: list[str], environment: dict[str, str], cwd: str, output: str
     if "DIES" in environment:
         sys.path.insert(0, environment["PYTHONPATH"])
         import_module("sitecustomize").patch_loaded()
+    if "WITHOUT_LOCKS" in environment:
+        locks = import_module("bictl.ops.locks")
+        locks.topic_lock = locks.stage_lock = _free
     sys.argv = ["bictl", *words]
     import_module("bictl.cli.main").main()
+
+
+@contextmanager
+def _free(*_arguments, **_options) -> Iterator[None]:
+    """A lock that everybody gets."""
+    yield
 
 
 if __name__ == "__main__":

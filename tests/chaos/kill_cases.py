@@ -39,20 +39,32 @@ CASES = {
     case.name: case
     for case in (
         Case("migrate", "migrate", "empty", has_staging=False, compared=False),
-        Case("ingest", "ingest", "vectors alone"),
-        Case("load-bronze", "load-bronze", "vectors and objects"),
+        Case("ingest", "ingest", "vectors alone", counted="records"),
+        Case("load-bronze", "load-bronze", "vectors and objects", counted="loaded"),
         Case("load-bronze --replay", "load-bronze --replay", "embedded"),
         Case("transform", "transform", "embedded", _without_view),
-        Case("embed", "embed", "loaded"),
+        Case("embed", "embed", "loaded", counted="embedded"),
         Case("run", "run", "migrated"),
         Case("verify", "verify", "embedded"),
-        Case("prune", "prune --below 0:30 --below 1:30 --yes", "verified", compared=False),
+        Case(
+            "prune",
+            "prune --below 0:30 --below 1:30 --yes",
+            "verified",
+            compared=False,
+            counted="rows",
+        ),
         Case(
             "ack",
             "ack --table product --quarantine 22P05 --reason known --person tests",
             "embedded",
             _without_ack,
         ),
-        Case("quarantine retry", "quarantine retry --reason 54001", "embedded", _in_quarantine),
+        Case(
+            "quarantine retry",
+            "quarantine retry --reason 54001",
+            "embedded",
+            _in_quarantine,
+            counted="loaded",
+        ),
     )
 }

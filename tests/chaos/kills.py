@@ -1,11 +1,12 @@
 """One kill: a beginning, a death at one point, a plain rerun, and what is there then."""
 
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import oracle
 from pipelines import Pipeline
-from world import World
+from world import Ended, World
 
 from bictl.clients import Clients
 
@@ -22,6 +23,7 @@ class Case:
     start: str
     prepare: Callable[[World], None] = lambda _: None
     compared: bool = True  # whether produced = bronze + quarantine holds at its end (pruned: not)
+    counted: str = ""  # the column of its rows that says how much it did
     has_staging: bool = True  # whether its world has the staging view, so that all can follow
 
 
@@ -61,8 +63,9 @@ class Sweep:
         self._world, self._case, self._clients = world, case, clients
         self._pipeline, self._produced = Pipeline(world.settings, clients), produced
         self._begin()
-        ended = world.bictl(*case.words.split(), dies={})
+        ended = world.bictl(*case.words.split(), "--json", dies={})
         assert ended.code in WELL, ended.said
+        self.amount = _amount(ended, case.counted)
         self.points = [
             Point(label, nth, moment) for label, nth, moments in ended.trace for moment in moments
         ]
@@ -85,6 +88,7 @@ class Sweep:
             return Outcome(point, fired=False)
         if not point.label.startswith("dbt "):
             assert ended.code == -9, ended.said
+        torn = oracle.halves(world.systems) if self._case.compared else []
         orphans = len(oracle.processes_of(world.state_dir))
         again = world.bictl(*words)
         if again.code not in WELL:
@@ -105,8 +109,20 @@ class Sweep:
             doubled=len(count.doubled),
             orphans=orphans,
             swept=len(left),
-            wrong=(*left_still, *map(str, extra), *self._wrong(found)),
+            wrong=(*torn, *left_still, *map(str, extra), *self._wrong(found)),
         )
+
+    def together(self, count: int, *, has_locks: bool) -> tuple[list[Ended], list[str]]:
+        """So many starts at once: how they ended, and what is not as after a single one."""
+        self._begin()
+        words = [*self._case.words.split(), "--json"]
+        ended = self._world.together(*words, count=count, has_locks=has_locks)
+        left = oracle.litter(self._world.systems, self._world.state_dir)
+        return ended, [*left, *self._wrong(self._finished())]
+
+    def amount_of(self, ended: Sequence[Ended]) -> int:
+        """How much was done by all of them."""
+        return sum(_amount(one, self._case.counted) for one in ended if one.code in WELL)
 
     def _begin(self) -> None:
         self._clients.database.close()
@@ -130,6 +146,14 @@ class Sweep:
             wrong += [] if report.complete else [report.headline]
         self._clients.database.close()
         return wrong
+
+
+def _amount(ended: Ended, column: str) -> int:
+    """The sum of a column of a command's result."""
+    if not column:
+        return 0
+    document, _ = json.JSONDecoder().raw_decode(ended.said[ended.said.index("{") :])
+    return sum(row[column] for row in document["rows"])
 
 
 def table(rows: Sequence[tuple[str, Sequence[Outcome]]]) -> list[str]:

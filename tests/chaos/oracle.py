@@ -248,6 +248,22 @@ def _texts(pair: tuple[str | None, str | None]) -> tuple[bytes | None, ...]:
     return tuple(None if part is None else part.encode() for part in pair)
 
 
+def halves(systems: Systems) -> list[str]:
+    """Objects of which the ledger and the rows say different things: none, at any instant."""
+    query = """
+        select coalesce(l.object_key, r.batch_file), l.n, r.n
+        from (select object_key, n_loaded + n_quarantined as n from bictl.object_ledger) l
+        full join (
+            select batch_file, count(*) as n
+            from (select batch_file from bronze.product_cdc
+                union all select batch_file from bronze.cdc_quarantine) every
+            group by 1
+        ) r on r.batch_file = l.object_key
+        where coalesce(l.n, 0) <> coalesce(r.n, 0)"""
+    with systems.cursor() as cursor:
+        return [f"half an object: {row}" for row in _rows(cursor, query)]
+
+
 def litter(systems: Systems, state_dir: Path) -> list[str]:
     """What no run that has ended leaves behind."""
     found = [f"half a file: {path}" for path in state_dir.rglob("*.new")]

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import uuid
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -44,17 +45,27 @@ class World:
 
     def bictl(self, *words: str, dies: dict | None = None) -> Ended:
         """Runs bictl as cron would; `dies` goes to the Python that dies."""
-        trace, output = (
-            self.state_dir.parent / f"{uuid.uuid4().hex}.{x}" for x in ("trace", "out")
-        )
-        code = self._forks.run(
+        trace = self._new_file("trace")
+        (ended,) = self._run(words, 1, _dying(self.state_dir, trace, dies))
+        return replace(ended, trace=[json.loads(line) for line in _taken(trace).splitlines()])
+
+    def together(self, *words: str, count: int, has_locks: bool) -> list[Ended]:
+        """So many of them started at once."""
+        return self._run(words, count, {} if has_locks else {"WITHOUT_LOCKS": "1"})
+
+    def _run(self, words: Sequence[str], count: int, more: dict[str, str]) -> list[Ended]:
+        outputs = [self._new_file("out") for _ in range(count)]
+        codes = self._forks.run(
             list(words),
-            environment={**self.environment, **_dying(self.state_dir, trace, dies)},
+            environment={**self.environment, **more},
             cwd=self.state_dir.parent,
-            output=output,
+            outputs=outputs,
         )
-        said, traced = (_taken(path) for path in (output, trace))
-        return Ended(code, said, [json.loads(line) for line in traced.splitlines()])
+        said = [_taken(output) for output in outputs]
+        return [Ended(code, words, []) for code, words in zip(codes, said, strict=True)]
+
+    def _new_file(self, kind: str) -> Path:
+        return self.state_dir.parent / f"{uuid.uuid4().hex}.{kind}"
 
     @property
     def environment(self) -> dict[str, str]:

@@ -1,12 +1,10 @@
-"""Runs at once: one does the work, the others wait or say who does; without locks the same."""
+"""Runs at once: one does the work, the others wait or say who does."""
 
-import json
 import os
 import re
 import signal
 import socket
 from contextlib import ExitStack
-from pathlib import Path
 
 import pytest
 from cron_stages import COUNT, one_and_swept
@@ -15,7 +13,6 @@ from bictl.ops.locks import stage_lock, topic_lock
 
 EIGHT = 8
 HELD = re.compile(r"error: another run holds the lock of .*: pid \d+ on \S+ \(.* old\)")
-WITHOUT_LOCKS = (str(Path(__file__).with_name("without_locks.py")),)
 
 
 @pytest.fixture
@@ -30,51 +27,11 @@ def eight(bictl):
     return start
 
 
-def written(ended, field):
-    """The sum of a field over the results of all that did something or had nothing to do."""
-    rows = [row for code, out, _ in ended if code == 0 for row in json.loads(out)["rows"]]
-    return sum(row[field] for row in rows)
-
-
-def test_eight_starts_of_each_stage_do_the_work_once(produced, eight, clients, cli):
-    assert {code for code, *_ in eight("migrate")} == {0}
-    for words, field, amount in (
-        (("ingest", "--json"), "records", COUNT),
-        (("load-bronze", "--json"), "loaded", COUNT),
-        (("transform", "--json"), None, None),
-        (("embed", "--json"), "texts", None),
-    ):
-        ended = eight(*words)
-        assert {code for code, *_ in ended} <= {0, 5}, ended
-        assert 0 in {code for code, *_ in ended}
-        assert all(HELD.search(err) for code, _, err in ended if code == 5), ended
-        if amount is not None:
-            assert written(ended, field) == amount
-        elif field:
-            texts = clients.database.value(
-                "select count(distinct content_hash) from analytics_features.product_embeddings"
-            )
-            assert written(ended, field) == texts
-    assert cli("verify", "-q").exit_code == 0
-
-
 def test_eight_whole_runs_that_wait_all_end_well(produced, eight, clients, cli):
     ended = eight("run", "--lock-wait", "200", "--json")
     assert {code for code, *_ in ended} == {0}, ended
     assert clients.database.value("select sum(n_loaded) from bictl.object_ledger") == COUNT
     assert cli("verify", "-q").exit_code == 0
-
-
-def test_without_any_lock_the_end_is_the_same(produced, eight, clients, cli, settings):
-    ended = eight("run", "--json", runner=WITHOUT_LOCKS)
-    assert 0 in {code for code, *_ in ended}, ended
-    assert not any("bug in bictl" in err or "Traceback" in err for *_, err in ended), ended
-    assert cli("run").exit_code == 0
-    offsets = clients.database.rows(
-        "select kafka_offset from bronze.product_cdc order by kafka_offset"
-    )
-    assert [offset for (offset,) in offsets] == list(range(COUNT))
-    assert cli("verify", "--deep", "-q").exit_code == 0
 
 
 def test_the_host_s_time_zone_changes_nothing(produced, cli):
