@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import cached_property
 
 from kafka import KafkaProducer
@@ -19,6 +20,7 @@ from kafka.errors import TopicAlreadyExistsError
 from pipelines import OLD, Pipeline
 
 from bictl import pipeline as stages
+from bictl.bronze import Wish
 from bictl.bronze import load as load_objects
 from bictl.clients import Clients
 from bictl.embeddings import embed as embed_rows
@@ -267,6 +269,17 @@ class Writers:
                 self.scene.embed(own)
                 self.rounds += 1
                 self._ended.wait(0.1)
+
+
+def everything() -> Wish:
+    """Whatever newer records have replaced."""
+    return Wish(before=datetime(9999, 1, 1, tzinfo=UTC))
+
+
+def prune(scene: Scene) -> int:
+    """Prunes below a full verdict; how many rows."""
+    assert scene.verify().complete
+    return stages.prune(scene.work, scene.pipeline.table, wish=everything()).removed
 
 
 def envelope(row: dict[str, object], op: str, *, lsn: int, snapshot: str = "false") -> bytes:

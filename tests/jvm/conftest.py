@@ -28,13 +28,23 @@ from broker import Broker
 from ingested import delete_topic, keys, lines, run, table
 from kafka.admin import KafkaAdminClient
 from live import LiveSource
+from pipelines import new_settings, prepared, shared
 
 from bictl import settings as configured
 from bictl.local.configuration import CONNECTOR
 from bictl.local.stack import Stack
 from bictl.settings import Settings
 
-__all__ = ["delete_topic", "keys", "lines", "run", "table"]
+__all__ = [
+    "delete_topic",
+    "keys",
+    "lines",
+    "new_settings",  # these on the stack of this folder
+    "prepared",
+    "run",
+    "shared",
+    "table",
+]
 
 
 @pytest.fixture(scope="session")

@@ -4,13 +4,11 @@ import dataclasses
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import UTC, datetime
 
-from scenes import BRONZE, VECTORS, Scene
+from scenes import BRONZE, VECTORS, Scene, everything, prune
 from variations import Variations, alarms
 
 from bictl import pipeline as stages
-from bictl.bronze import Wish
 from bictl.clients import Clients
 from bictl.clients.dbt import Dbt
 from bictl.errors import BictlError
@@ -225,17 +223,6 @@ def vectors_are_built_anew(scene: Scene) -> None:
 
 
 # Pruned -------------------------------------------------------------------------------------------
-
-
-def everything() -> Wish:
-    """Whatever newer records have replaced."""
-    return Wish(before=datetime(9999, 1, 1, tzinfo=UTC))
-
-
-def prune(scene: Scene) -> int:
-    """Prunes below a full verdict; how many rows."""
-    assert scene.verify().complete
-    return stages.prune(scene.work, scene.pipeline.table, wish=everything()).removed
 
 
 @legal("pruned")
