@@ -92,7 +92,7 @@ class Scene:
     def close(self) -> None:
         """Ends the source's connection."""
         if "producer" in self.__dict__:
-            self.producer.close()
+            self.__dict__.pop("producer").close()
 
     def send(self, records: Iterable[Written]) -> int:
         """Writes records in their order; how many."""

@@ -238,22 +238,18 @@ def once(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
         for place, gone in bronze.pruned.items()
         for item in common(gone, bronze.held.get(place, ()))
     )
-    if back and not ranges:
-        return Finding(
-            state=State.FAIL,
-            evaluated=evaluated,
-            extra=of_ranges(back),
-            message=f"{in_words(back)} ({total(back)} records) are recorded as pruned yet there",
-            hint=f"bictl load-bronze --table {table.name} --replay",
-        )
-    if not ranges:
+    if not ranges and not back:
         return passed(evaluated)
+    said = [f"{in_words(ranges)} stand more than once"] if ranges else []
+    if back:
+        said.append(f"{in_words(back)} ({total(back)} records) are recorded as pruned yet there")
+    once_more = f"bictl load-bronze --table {table.name} --replay"
     return Finding(
         state=State.FAIL,
         evaluated=evaluated,
-        extra=of_ranges(ranges),
-        message=f"{in_words(ranges)} stand more than once",
-        hint=f"bictl repair --table {table.name} --select B2",
+        extra=of_ranges([*ranges, *back]),
+        message="; ".join(said),
+        hint=f"bictl repair --table {table.name} --select B2" if ranges else once_more,
     )
 
 

@@ -171,7 +171,7 @@ def content(shelf: Shelf, *, table: "Table") -> Finding:
     if not broken:
         return passed(len(shelf.batches))
     words = "; ".join(f"{batch.key}: {batch.damage}" for batch in broken[:3])
-    ranges = [batch.manifest.range for batch in broken if batch.manifest]
+    ranges = [manifest.range for batch in broken if (manifest := batch.own_manifest) is not None]
     return Finding(
         state=State.FAIL,
         evaluated=len(shelf.batches),

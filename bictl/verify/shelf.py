@@ -36,6 +36,12 @@ class Batch:
         return self.manifest is not None and not self.damage
 
     @property
+    def own_manifest(self) -> Manifest | None:
+        """The manifest that says it belongs here; another one tells nothing of this place."""
+        manifest = self.manifest
+        return manifest if manifest is not None and manifest.name == self.name else None
+
+    @property
     def records(self) -> int:
         """How many records it holds, as far as it can be trusted."""
         if not self.sound or self.manifest is None:
@@ -117,8 +123,8 @@ class Shelf:
         """(number, name) of each generation in their order, which only the manifests know."""
         numbers = {place[0]: one.newest.generation_no for place, one in self.kept.items()}
         for batch in self.batches:
-            if batch.manifest is not None and batch.manifest.name == batch.name:
-                name, number = batch.name.generation, batch.manifest.generation_no
+            if (manifest := batch.own_manifest) is not None:
+                name, number = batch.name.generation, manifest.generation_no
                 numbers[name] = max(number, numbers.get(name, number))
         return tuple(sorted((number, name) for name, number in numbers.items()))
 
@@ -171,7 +177,8 @@ class Shelf:
 
 def end_of(batch: Batch) -> int:
     """Where the batch ends as far as it says itself: at least one offset behind its start."""
-    return batch.manifest.next if batch.manifest else batch.name.first + 1
+    manifest = batch.own_manifest
+    return batch.name.first + 1 if manifest is None else manifest.next
 
 
 def unclaimed(shelf: Shelf, place: Place) -> Ranges:

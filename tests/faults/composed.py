@@ -67,8 +67,7 @@ class Damaged:
         one.sound = False  # its manifest says another place
         one.legible = from_.legible
         one.seal = from_.seal
-        # what its manifest says, which is what a reader goes by
-        one.partition, one.first, one.after = from_.partition, from_.first, from_.after
+        one.says = from_.says or (from_.partition, from_.first, from_.after)
         self.told(f"object replaced by another: {key[-20:]}")
 
     def reseal(self, key: str, lines: dict[int, Made], bytes_: dict[int, bytes]) -> None:

@@ -32,7 +32,8 @@ class Made:
 
 @dataclass
 class Object:
-    """A batch: which range it answers for, and what its lines say. `seal` tells contents apart."""
+    """A batch: which range it answers for, and what its lines say. `seal` tells contents apart;
+    `says` is the partition and the range of a manifest that is another batch's."""
 
     partition: int
     first: int
@@ -41,6 +42,7 @@ class Object:
     seal: str
     legible: bool = True  # its manifest can be read
     sound: bool = True  # and its bytes are those of the manifest
+    says: tuple[int, int, int] | None = None
 
 
 @dataclass
@@ -229,7 +231,8 @@ class Model:
         for key, partition, offset, stray in named:
             one = self.objects.get(key)
             if one is not None and one.legible:
-                inside = one.partition == partition and one.first <= offset < one.after
+                part, first, after = one.says or (one.partition, one.first, one.after)
+                inside = part == partition and first <= offset < after
                 if stray or not inside:
                     found.file("a row says it came from there", key)
 

@@ -126,6 +126,15 @@ def test_a_record_that_stands_twice_is_named():
     assert (found.state, found.extra.ranges) == (State.FAIL, (Range(0, 7, 8),))
 
 
+def test_what_is_pruned_yet_there_is_named_beside_what_stands_twice():
+    held, pruned = at((0, 30)), at((20, 22))
+    both = Bronze(held=held, rows=31, doubled=at((7, 8)), pruned=pruned)
+    found = bronze.once(compared(THREE, held), both, table=TABLE)
+    assert found.extra.ranges == (Range(0, 7, 8), Range(0, 20, 22))
+    assert "stand more than once; " in found.message
+    assert "[20,22) (2 records) are recorded as pruned yet there" in found.message
+
+
 def test_the_unique_index_must_be_on_all_four_columns():
     assert bronze.constraint(Bronze(unique=(KEY_COLUMNS,)), table=TABLE).state is State.OK
     three = ("kafka_topic", "kafka_partition", "kafka_offset")

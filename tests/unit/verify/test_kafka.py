@@ -1,5 +1,7 @@
 """What each Kafka check makes of a cut and a shelf; nothing here reads a system."""
 
+from dataclasses import replace
+
 from evidence import LAG, NOW, OLD, TABLE, YOUNG, batch, cut, part, shelf
 
 from bictl.records import Range, Topic
@@ -139,6 +141,15 @@ def test_an_object_without_a_manifest_is_a_hole_up_to_the_next_one():
     there = shelf(batch(0, 100), batch(100, 150, manifest=None, damage="no manifest", held=None))
     there = Shelf(batches=(*there.batches, batch(150, 200)))
     assert objects.chain(there, Expired, table=TABLE).missing.ranges == (Range(0, 100, 150),)
+
+
+def test_the_manifest_of_another_place_says_nothing_of_this_one():
+    """An object put over another one: neither its range nor its end is this partition's."""
+    moved = replace(batch(50, 100), manifest=batch(100, 250, partition=1).manifest, damage="moved")
+    there = shelf(batch(0, 50), moved)
+    assert there.frontier(("g1", 0)) == 51
+    found = objects.content(there, table=TABLE)
+    assert (found.extra.keys, found.missing.ranges) == (("g1/0/50",), ())
 
 
 def test_overlapping_batches_count_each_record_once():
