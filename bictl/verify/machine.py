@@ -95,8 +95,7 @@ def stages(found: "Sequence[Last]", *, every: int, now: datetime, table: "Table"
         expected=f"a success every {span(every)}" if every else "a success after the last failure",
         actual="; ".join(said),
         message="; ".join(said),
-        hint=f"bictl run --table {table.name}; bictl runs list --table {table.name} says what"
-        " happened",
+        hint=f"bictl run --table {table.name}; what happened: bictl runs list --table {table.name}",
     )
 
 

@@ -15,7 +15,7 @@ from bictl.verify.checks import CROSSINGS
 
 # A command in a sentence ends with it, or with a sign of the sentence.
 COMMAND = re.compile(r"\bbictl (?=[a-z])[^;,)`\n]*")
-PROSE = ("bictl cannot read", "bictl trace x")  # the second with an option in a word
+PROSE = ("bictl cannot read", "bictl uses", "bictl trace x")  # the second with an option in a word
 
 
 def texts(file: Path) -> Iterator[str]:
@@ -28,13 +28,22 @@ def texts(file: Path) -> Iterator[str]:
         if isinstance(node, ast.Expr):
             inner.add(id(node.value))  # a docstring
         elif isinstance(node, ast.JoinedStr):
-            yield "".join(
-                str(part.value) if isinstance(part, ast.Constant) else "x" for part in node.values
-            )
+            yield filled(node)
         elif (
             isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in inner
         ):
             yield re.sub(r"\{+\w+\}+", "x", node.value)
+
+
+def filled(text: ast.JoinedStr) -> str:
+    """With `x` for a word, and with nothing for what stands behind a word: an option or none."""
+    found = ""
+    for part in text.values:
+        if isinstance(part, ast.Constant):
+            found += str(part.value)
+        elif not found[-1:].isalpha():
+            found += "x"
+    return found
 
 
 def commands() -> list[str]:
