@@ -34,7 +34,8 @@ def repair(
         bool, typer.Option("--dry-run", help="Say what would be done and do nothing.")
     ] = False,
     select: Annotated[
-        list[str] | None, typer.Option(metavar="ID", help="Only this check; may be repeated.")
+        list[str] | None,
+        typer.Option(metavar="ID|LAYER", help="Only this check, or a layer's; may be repeated."),
     ] = None,
     deep: Annotated[
         bool, typer.Option("--deep", help="Judge by verify --deep, before and after.")

@@ -1,12 +1,12 @@
 """The safe repairs of a table's failures, in the order of the pipeline, each through its stage."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bictl.errors import BictlError, LockHeld, NotFound, Unreachable, exit_code_of
+from bictl.errors import BictlError, LockHeld, Unreachable, exit_code_of
 from bictl.pipeline.forward import migrate
 from bictl.pipeline.stages import embed, ingest, load_bronze, transform, undouble, verify
 from bictl.pipeline.work import Work, at_work, note
@@ -33,30 +33,24 @@ def repair(
 
     `select` are the only checks to answer, `level` is how deep the verdicts go; `on_step` is told
     each repair before and after. A repair that fails stops no other one; raises LockHeld and
-    Unreachable, behind which nothing can be judged, and NotFound for an unknown check.
+    Unreachable, behind which nothing can be judged, NotFound for an unknown check, UsageError for
+    one of another level.
     """
     from bictl.ops.runs import Outcome
+    from bictl.verify.checks import chosen, ids_of
 
-    _check_names(table, select, level)
+    chosen(table, level, select=select)
+    wanted = ids_of(select) if select else frozenset()
     with (
         nullcontext(Outcome()) if dry_run else at_work(work, "repair", table, apart=True) as outcome
     ):
-        run = _Run(work, table, select=select, dry_run=dry_run, level=level, on_step=on_step)
+        run = _Run(work, table, select=wanted, dry_run=dry_run, level=level, on_step=on_step)
         result = run.all_phases()
         if not dry_run:
             note(work, outcome, result, rows=result.rows)
             if not work.stop():
                 outcome.status = "fail" if result.exit_code else "ok"
     return result
-
-
-def _check_names(table: "Table", select: Sequence[str], level: str) -> None:
-    from bictl.verify.checks import CHECKS, chosen
-
-    chosen(table, level, select=select)
-    for name in select:
-        if not any(check.id == name and check.runs_at(level) for check in CHECKS):
-            raise NotFound("check", name, where=f"at the level {level}", hint="add --deep")
 
 
 class _Run:
@@ -67,7 +61,7 @@ class _Run:
         work: Work,
         table: "Table",
         *,
-        select: Sequence[str],
+        select: Collection[str],
         dry_run: bool,
         level: str,
         on_step: OnStep,

@@ -4,7 +4,7 @@ import uuid
 
 import pytest
 
-from bictl.errors import LockHeld, NotFound
+from bictl.errors import LockHeld, NotFound, UsageError
 from bictl.ops.locks import stage_lock
 from bictl.pipeline import Work, repair
 from bictl.verify.report import State
@@ -124,7 +124,7 @@ def test_only_what_was_selected_is_repaired_and_the_verdict_is_about_everything(
     assert result.exit_code == 1
     with pytest.raises(NotFound):
         mend(pipeline, select=["E99"])
-    with pytest.raises(NotFound, match="at the level default"):
+    with pytest.raises(UsageError, match="no check of this level"):
         mend(pipeline, select=["B10"])
 
 
