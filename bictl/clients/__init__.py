@@ -1,5 +1,6 @@
 """The services, one file each; the only place where vendor packages are imported."""
 
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
@@ -91,6 +92,14 @@ class Clients:
         from bictl.clients.sqlserver import SqlServer
 
         return SqlServer(self.settings.sqlserver, timeout=self._timeout)
+
+    def source_database(self, dbname: str) -> "Database":
+        """A connection to a source that is a Postgres, which its caller closes."""
+        from bictl.clients.database import Database
+
+        given = self.settings.source
+        address = replace(given, dbname=given.dbname or dbname)
+        return Database(address, application="bictl verify", timeout=self._timeout)
 
     def close(self) -> None:
         """Closes what was opened."""

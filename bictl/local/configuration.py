@@ -6,6 +6,7 @@ from bictl.local.ports import HOST
 from bictl.local.postgres import DATABASE, USER
 from bictl.local.seaweed import BUCKET, REGION
 from bictl.local.service import Place
+from bictl.local.source import USER as SOURCE_USER
 
 _TABLES = "\n[tables.product]\n"
 CONNECTOR = "postgres-product-connector"
@@ -64,6 +65,12 @@ end_offsets = "list"
 url = "http://{HOST}:{place.ports["connect"]}"
 connector = "{CONNECTOR}"
 connectors_dir = "{connectors_dir(place.directory)}"
+
+[source]
+host = "{HOST}"
+port = {place.ports["source"]}
+user = "{SOURCE_USER}"
+password = "{place.secrets["source"]}"
 """
 
 

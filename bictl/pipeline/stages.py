@@ -251,9 +251,9 @@ def verify(
             keeps_nulls=partial(_keeps_nulls, work, table),
             worker=work.clients.connect if work.settings.connect.url else None,
             staging_model=partial(_staging_model, work, table),
-            around=around(work.settings),
             encoder=work.clients.encoder,
             dbt_results=partial(_dbt_results, work, table),
+            around=around(work, table),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}

@@ -144,8 +144,21 @@ class Postgres:
     sslrootcert: str = ""
 
     def __post_init__(self) -> None:
-        _within("postgres", self, "port", 1, 65535)
-        _one_of("postgres", self, "sslmode", ("", *SSL_MODES))
+        section = type(self).__name__.lower()
+        _within(section, self, "port", 1, 65535)
+        _one_of(section, self, "sslmode", ("", *SSL_MODES))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source(Postgres):
+    """`[source]`. A Postgres that Debezium captures, for verify's look at the source; SQL Server
+    has [sqlserver]. Without a host it is out of scope; without a dbname it is the one that the
+    table's topic names."""
+
+    host: str = ""
+    port: int = 5432
+    dbname: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -322,6 +335,7 @@ class Settings:
     kafka: Kafka = field(default_factory=Kafka)
     connect: Connect = field(default_factory=Connect)
     sqlserver: SqlServer = field(default_factory=SqlServer)
+    source: Source = field(default_factory=Source)
     s3: S3 = field(default_factory=S3)
     postgres: Postgres = field(default_factory=Postgres)
     ingest: Ingest = field(default_factory=Ingest)
@@ -336,6 +350,11 @@ class Settings:
     origins: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.source.host and self.sqlserver.host:
+            raise ConfigError(
+                "[source] host and [sqlserver] host are both given: which one is the source?",
+                hint="keep [sqlserver] for a SQL Server, [source] for a Postgres",
+            )
         for key in ("topic", "prefix", "bronze", "staging", "embeddings"):
             self._refuse_sharing(key)
 

@@ -10,6 +10,7 @@ from bictl.errors import NotFound, UsageError
 from bictl.verify import (
     acks,
     bronze,
+    captured,
     carried,
     contents,
     evolution,
@@ -37,6 +38,7 @@ from bictl.verify.layers import (
     META,
     OBJECTS,
     OBJECTS_TO_BRONZE,
+    SOURCE,
     SOURCE_TO_KAFKA,
     STAGING,
     STAGING_TO_VECTORS,
@@ -48,6 +50,14 @@ if TYPE_CHECKING:
     from bictl.settings import Table
 
 CROSSINGS: tuple[Crossing, ...] = (
+    Crossing(
+        upstream=SOURCE,
+        downstream=KAFKA,
+        verb="captured",
+        tally=lambda w: captured.tally(w.source_keys),
+        repair="bictl cdc snapshot --table {table}",
+        needs_source=True,
+    ),
     Crossing(
         upstream=KAFKA,
         downstream=OBJECTS,
@@ -85,6 +95,58 @@ CROSSINGS: tuple[Crossing, ...] = (
 _QUICK, _LOSS = "quick", Kind.LOSS
 
 CHECKS: tuple[Definition, ...] = (
+    Definition(
+        "S1",
+        "the source answers",
+        SOURCE_TO_KAFKA,
+        lambda w: captured.answered(w.source.reached()),
+        needs_source=True,
+    ),
+    Definition(
+        "S2",
+        "the source captures the table's changes",
+        SOURCE_TO_KAFKA,
+        lambda w: captured.answered(w.source.capturing()),
+        needs_source=True,
+    ),
+    Definition(
+        "S3",
+        "what captures them runs",
+        SOURCE_TO_KAFKA,
+        lambda w: captured.answered(w.source.running()),
+        needs_source=True,
+    ),
+    Definition(
+        "S4",
+        "no change was discarded unread",
+        SOURCE_TO_KAFKA,
+        lambda w: captured.answered(w.source.kept()),
+        needs_source=True,
+    ),
+    Definition(
+        "S5",
+        "as many rows at the source as live keys",
+        SOURCE_TO_KAFKA,
+        lambda w: captured.counted(
+            w.source_keys if w.question.around.source is not None else None,
+            expected=w.question.around.expected_rows,
+            live=lambda: sum(count for count, _ in w.live_keys.values()),
+            waiting=lambda: w.waiting,
+            table=w.table,
+        ),
+        needs_count=True,
+        kind=_LOSS,
+        grows="with records, and with keys at the source",
+    ),
+    Definition(
+        "S6",
+        "the source's keys are the live ones",
+        SOURCE_TO_KAFKA,
+        lambda w: captured.same_keys(w.source_keys, table=w.table),
+        needs_source=True,
+        kind=_LOSS,
+        grows="with nothing more than S5, by buckets; keys of those that differ",
+    ),
     Definition(
         "C1",
         "the connector and its tasks run",
@@ -606,6 +668,8 @@ def chosen(
     exclude: Sequence[str] = (),
     has_worker: bool = False,
     has_encoder: bool = False,
+    has_source: bool = False,
+    has_count: bool = False,
 ) -> list[Definition]:
     """The checks of a run: those of its level, or of it the ones that were asked for, by their ids
     or by the names of layers.
@@ -627,6 +691,8 @@ def chosen(
         if check.runs_at(level)
         and (has_worker or not check.needs_worker)
         and (has_encoder or not check.needs_encoder)
+        and (has_source or not check.needs_source)
+        and (has_source or has_count or not check.needs_count)
         and check.boundary in crossed
         and (not select or check.id in wanted)
         and check.id not in unwanted
@@ -646,11 +712,13 @@ def ids_of(names: Sequence[str]) -> set[str]:
     return found
 
 
-def crossings(table: "Table", level: str) -> list[Crossing]:
-    """The boundaries of a run; without columns to embed there are no vectors to compare."""
+def crossings(table: "Table", level: str, *, has_source: bool = False) -> list[Crossing]:
+    """The boundaries of a run; without columns to embed there are no vectors to compare, without a
+    source nothing before Kafka."""
     return [
         crossing
         for crossing in CROSSINGS
         if (level != "quick" or crossing.level == "quick")
         and (crossing.downstream != VECTORS or table.embed)
+        and (has_source or not crossing.needs_source)
     ]

@@ -27,8 +27,9 @@ class Definition:
 
     `level` is the first level that runs it, `only` the one level that does; `grows` says with what
     its cost grows; `needs_worker` leaves it out where no Kafka Connect is configured,
-    `needs_encoder` where the caller brings no model; `is_long` gives it a lane of its own, so that
-    its layer's other checks need not wait for it.
+    `needs_encoder` where the caller brings no model, `needs_source` where no source is,
+    `needs_count` where also nobody counted there; `is_long` gives it a lane of its own, so that its
+    layer's other checks need not wait for it.
     """
 
     id: str
@@ -42,6 +43,8 @@ class Definition:
     grows: str = "not at all"
     needs_worker: bool = False
     needs_encoder: bool = False
+    needs_source: bool = False
+    needs_count: bool = False
     is_long: bool = False
 
     @property
@@ -71,6 +74,7 @@ class Crossing:
     tally: Callable[["World"], Tally]
     repair: str  # the command that carries records across; `{table}` is the table's name
     level: str = "default"
+    needs_source: bool = False
 
     @property
     def name(self) -> str:

@@ -57,7 +57,7 @@ def expiries(found: Sequence[Expiry], *, now: datetime) -> Finding:
     soon = [(end, one) for end, one in ending if end - now < EXPIRES_SOON]
     if not soon:
         first = f"the first ends on {ending[0][0]:%Y-%m-%d}: {ending[0][1].what}" if ending else ""
-        return passed(len(found) or 1, first or "nothing that bictl uses shows an end")
+        return passed(len(found) or 1, first or "nothing in use shows an end")
     end, one = soon[0]
     return Finding(
         state=State.FAIL if end - now < EXPIRES_NOW else State.WARN,

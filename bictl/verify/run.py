@@ -102,6 +102,7 @@ def verify(
         around=around,
         encoder=encoder,
         dbt_results=dbt_results,
+        stop=stop,
     )
     definitions = chosen(
         table,
@@ -110,6 +111,8 @@ def verify(
         exclude=exclude,
         has_worker=worker is not None,
         has_encoder=encoder is not None,
+        has_source=around.source is not None,
+        has_count=around.expected_rows is not None,
     )
     world = World(reader, objects, database, question)
     try:
@@ -119,7 +122,7 @@ def verify(
             checks.append(_none_applies(table, select))
         boundaries = [
             frame.judge(item, checks, world, stopped=stop())
-            for item in crossings(table, level)
+            for item in crossings(table, level, has_source=around.source is not None)
             if not select or any(item.name == check.boundary for check in definitions)
         ]
         verdict = world.known.get("verdict")
@@ -230,7 +233,7 @@ def _unverified(
     table: "Table", level: str, partial: Sequence[str], world: World
 ) -> tuple[str, ...]:
     """What is out of this run's scope, named in the headline."""
-    left = [SOURCE]
+    left = [] if "source_keys" in world.known else [SOURCE]
     if level == "quick":
         left += [STAGING]
     if level == "quick" or not table.embed:

@@ -13,15 +13,16 @@ from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
-from bictl import wire
+from bictl import assets, wire
 from bictl.clients.relations import columns
 from bictl.columns import Column
 from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
-from bictl.records import Range, Topic, parse_batch_key
+from bictl.records import Range, Stop, Topic, never_stop, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
 from bictl.verify import read_bronze, read_contents, read_machine, read_rows, read_searched
 from bictl.verify.bronze import Bronze, Comparison, compare
+from bictl.verify.captured import SourceKeys
 from bictl.verify.carried import Carried
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Cut, Ends, Life
@@ -49,6 +50,8 @@ from bictl.verify.tested import LastRun, read_tested
 from bictl.verify.vectors import Coverage, Index, Vectors
 
 if TYPE_CHECKING:
+    from bictl.cdc.source import Source
+    from bictl.cdc.source.sides import Buckets
     from bictl.clients.connect import ConnectWorker
     from bictl.clients.database import Database
     from bictl.clients.dbt_report import Results
@@ -118,6 +121,7 @@ class Question:
     around: Surroundings = NOTHING_AROUND
     encoder: "Callable[[], Encoder] | None" = None
     dbt_results: "Callable[[], Results | None]" = lambda: None  # of the last run on this machine
+    stop: Stop = never_stop
 
 
 class World:
@@ -154,6 +158,8 @@ class World:
         """Ends the snapshot; what hangs ends with the process."""
         if not self.abandoned:
             self._postgres.close()
+            for source in self.known.get("_asked_source", ()):
+                source.close()
 
     @property
     def table(self) -> "Table":
@@ -707,6 +713,64 @@ class World:
         """What chooses the samples: the day, so that a verdict can be repeated, and that a week of
         them looks at more than one."""
         return f"{self.question.now:%Y-%m-%d}"
+
+    # The source: read when everything below it was.
+
+    @property
+    def source(self) -> "Source":
+        """The table at its source."""
+        return self._asked_source[0]
+
+    @once
+    def _asked_source(self) -> "tuple[Source]":
+        opened = self.question.around.source
+        if opened is None:
+            raise ConfigError("no source is configured")
+        return (opened(),)
+
+    @once
+    def live_keys(self) -> "Buckets":
+        """The live keys by verify's own fold, by buckets."""
+        from bictl.verify.read_source import live_buckets
+
+        return self._in_snapshot(live_buckets, self.table) if self.bronze.exists else {}
+
+    @once
+    def source_keys(self) -> SourceKeys:
+        """The source's keys against the live ones."""
+        from bictl.verify.read_source import Tail, compare_keys, live_keys
+
+        live, question = self.live_keys, self.question
+        held = {
+            partition: max(item.next for item in found)
+            for partition in self.topic.partitions
+            if self.life.accepted and (found := self.bronze.at((self.life.name, partition)))
+        }
+        moving = [one for one in self.snapshots if one.begins]
+        return compare_keys(
+            self.source,
+            self.table,
+            live=live,
+            listed=lambda buckets: (
+                self._in_snapshot(live_keys, self.table, buckets) if self.bronze.exists else []
+            ),
+            tail=Tail(
+                self._ask,
+                self.table,
+                held=held,
+                max_lag=question.max_lag,
+                is_snapshot=any(one.is_moving(question.now, question.max_lag) for one in moving),
+            ),
+            refused=self._refused_keys() if self.bronze.rejected else (),
+            settle=question.around.settle,
+            stop=question.stop,
+        )
+
+    def _refused_keys(self) -> list[bytes]:
+        """The raw keys of the quarantine."""
+        query = assets.sql("verify/refused_keys")
+        rows = self.snapshot.read(lambda database: database.rows(query, [self.table.topic]))
+        return [bytes(raw) for (raw,) in rows]
 
     # What stands around.
 

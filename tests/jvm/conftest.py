@@ -18,6 +18,7 @@ one request to the worker. `jvm_stack` is the stack itself: `jvm_stack.kill("kaf
 """
 
 import os
+import re
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
@@ -64,13 +65,20 @@ def stack(jvm_stack: Stack) -> Stack:
 
 
 @pytest.fixture
-def settings(settings: Settings, jvm_stack: Stack) -> Iterator[Settings]:
-    """The test's settings, with a connector name of its own; the stack runs again afterwards."""
+def settings(
+    settings: Settings, jvm_stack: Stack, request: pytest.FixtureRequest
+) -> Iterator[Settings]:
+    """The test's settings, with a connector name of its own, and with the source's address where
+    the test has one; the stack runs again afterwards."""
     assert settings.path
     text = settings.path.read_text(encoding="utf-8")
     assert text.count(CONNECTOR) == 1
     name = f"connector-{settings.postgres.dbname}"
-    settings.path.write_text(text.replace(CONNECTOR, name), encoding="utf-8")
+    text = text.replace(CONNECTOR, name)
+    if "source" not in request.fixturenames:
+        text, found = re.subn(r"(?ms)^\[source\]$.*?^(?=\[)", "", text)
+        assert found == 1
+    settings.path.write_text(text, encoding="utf-8")
     yield configured.load(
         config=str(settings.path), environment={"BICTL_STATE_DIR": str(settings.state_dir)}
     )
