@@ -477,9 +477,13 @@ class Damaged:
 
 def compose(damaged: Damaged) -> None:
     """One or two targets, each damaged in some layers; then perhaps something beside them. One in
-    seven is made of what only looks like damage."""
-    if damaged.chance.random() < 1 / 7:
+    seven is made of what only looks like damage, one in ten is a forgery."""
+    drawn = damaged.chance.random()
+    if drawn < 1 / 7:
         appearances(damaged)
+        return
+    if drawn > 9 / 10:
+        forgery(damaged)
         return
     for _ in range(damaged.chance.choice([1, 1, 1, 2])):
         if damaged.chance.random() < 0.5:
@@ -488,6 +492,24 @@ def compose(damaged: Damaged) -> None:
             some_records(damaged)
     vectors(damaged)
     beside(damaged)
+
+
+def forgery(damaged: Damaged) -> None:
+    """Contents that are others, everything around them made to fit: no offset and no product is
+    missing, and only what was produced tells it."""
+    chance, model = damaged.chance, damaged.model
+    key = chance.choice(sorted(model.objects))
+    one = model.objects[key]
+    offsets = set(chance.sample(sorted(one.lines), min(len(one.lines), chance.randint(1, 3))))
+    if chance.random() < 0.7:
+        damaged.alter_lines(key, offsets)
+        chance.choice([damaged.seal_in_ledger, damaged.forget])(key)
+    if chance.random() < 0.5:
+        damaged.alter_rows({(one.partition, at) for at in offsets})
+    if chance.random() < 0.3:
+        known = sorted({(row.partition, row.offset) for row in model.rows})
+        damaged.swap_rows(*chance.sample(known, 2))
+    damaged.embed_as_shown()
 
 
 def appearances(damaged: Damaged) -> None:
