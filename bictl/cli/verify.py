@@ -1,7 +1,7 @@
 """bictl verify: the verdict on every boundary."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -78,6 +78,10 @@ def verify(
     exclude: Annotated[
         list[str] | None, typer.Option(metavar="ID|LAYER", help="Without this check or layer.")
     ] = None,
+    expect_source: Annotated[
+        int | None,
+        typer.Option(metavar="N", min=0, help="Rows that somebody counted at the table's source."),
+    ] = None,
     list_checks: Annotated[
         bool, typer.Option("--list", help="List the checks of the level, all with --deep.")
     ] = False,
@@ -123,15 +127,25 @@ def verify(
       bictl verify --deep --slice $(date +%u)/7     # another seventh each weekday
       bictl --timeout 600 verify --until-ok    # wait until all has arrived
       bictl verify --select staging --select E1
+      bictl verify --table product --expect-source 61443     # where verify may not ask the source
     """
     if fail_on not in ("fail", "warn"):
         raise UsageError(f"--fail-on takes fail or warn, not {fail_on!r}")
     wish = _wish(quick, deep, part, select or (), exclude or (), until_ok)
+    if expect_source is not None and quick:
+        raise UsageError(
+            "--quick counts no keys, so it has nothing to hold --expect-source against",
+            hint="leave --quick out",
+        )
     with session(context, late_is_error=False) as here:
         if list_checks:
             here.screen.show(_all_checks(wish))
             return
         tables = here.tables(table, topic)
+        if expect_source is not None:
+            if len(tables) > 1:
+                raise UsageError("--expect-source is about one table", hint="name it with --table")
+            wish = replace(wish, expected_rows=expect_source)
         if watch is not None or until_ok:
             code = _again(here, tables, wish, every=watch or OFTEN, until_ok=until_ok)
         else:
@@ -151,6 +165,7 @@ class Wish:
     part: "Slice | None"
     select: Sequence[str]
     exclude: Sequence[str]
+    expected_rows: int | None = None
 
 
 def _wish(
@@ -191,6 +206,7 @@ def _judge(here: Session, tables: "list[Configured]", wish: Wish) -> "list[Repor
             select=wish.select,
             exclude=wish.exclude,
             slice=wish.part,
+            expected_rows=wish.expected_rows,
             drawn=here.screen.format == "html",
         )
 

@@ -214,6 +214,7 @@ def verify(
     exclude: "Sequence[str]" = (),
     drawn: bool = False,
     slice: "Slice | None" = None,
+    expected_rows: int | None = None,
 ) -> "Report":
     """The verdict on one table; needs no lock, and stands in the ledger of runs, where a later
     quick look finds it."""
@@ -253,7 +254,7 @@ def verify(
             staging_model=partial(_staging_model, work, table),
             encoder=work.clients.encoder,
             dbt_results=partial(_dbt_results, work, table),
-            around=around(work, table),
+            around=around(work, table, expected_rows=expected_rows),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
         outcome.result = {**as_memory(report), "summary": report.headline}
@@ -299,8 +300,10 @@ def verify_each(
     exclude: "Sequence[str]" = (),
     drawn: bool = False,
     slice: "Slice | None" = None,
+    expected_rows: int | None = None,
 ) -> "list[Report]":
     """The verdict on each table; one that cannot be come to stops no other, and is in its report.
+    `expected_rows` is what somebody counted at the source of the only one.
 
     Raises NotFound for an unknown check, UsageError for one of another level.
     """
@@ -320,6 +323,7 @@ def verify_each(
                 exclude=exclude,
                 drawn=drawn,
                 slice=slice,
+                expected_rows=expected_rows,
             )
         except BictlError as error:
             report = not_judged(table, error, level=level, run=work.run)

@@ -162,6 +162,14 @@ CHECKS: tuple[Definition, ...] = (
         needs_worker=True,
     ),
     Definition(
+        "C3",
+        "no connector put a record aside",
+        SOURCE_TO_KAFKA,
+        lambda w: source.dead_letters(w.dead_letters),
+        needs_worker=True,
+        grows="with dead letter queues",
+    ),
+    Definition(
         "C4",
         "the newest snapshot is complete",
         SOURCE_TO_KAFKA,

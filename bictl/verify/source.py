@@ -3,18 +3,20 @@
 What the source holds is not compared here: that Kafka got all of it stays unverified.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bictl.verify.report import Finding, State, passed
+from bictl.verify.report import Finding, State, of_keys, passed
 
 if TYPE_CHECKING:
     from bictl.cdc import ConnectorStatus
     from bictl.cdc import Finding as Broken
-    from bictl.clients.connect import ConnectWorker
+    from bictl.clients.connect import Connector, ConnectWorker
     from bictl.settings import Table
 
+_QUEUE = "errors.deadletterqueue.topic.name"
 _STATES = {"ok": State.OK, "warn": State.WARN, "fail": State.FAIL, "unknown": State.UNKNOWN}
 
 
@@ -45,6 +47,58 @@ def _writes(config: Mapping[str, str], topic: str) -> bool:
         return cdc.leads_to(config, topic)
     prefix = config.get("topic.prefix")
     return bool(prefix) and topic.startswith(f"{prefix}.")
+
+
+@dataclass(frozen=True, kw_only=True)
+class DeadLetters:
+    """What connectors that write or read a topic have put aside, by the queue's topic."""
+
+    counts: Mapping[str, int]
+
+
+def read_dead_letters(
+    worker: "ConnectWorker", topic: str, count: "Callable[[str], int]"
+) -> DeadLetters:
+    """The queues of the worker's connectors that have to do with `topic`; `count` tells how many
+    records stand in one."""
+    queues = {
+        name
+        for one in worker.overview()
+        if (name := one.config.get(_QUEUE, ""))
+        and (_writes(one.config, topic) or _reads(one, topic))
+    }
+    return DeadLetters(counts={name: count(name) for name in sorted(queues)})
+
+
+def _reads(one: "Connector", topic: str) -> bool:
+    listed = one.config.get("topics", "").split(",")
+    pattern = one.config.get("topics.regex")
+    if topic in [name.strip() for name in listed]:
+        return True
+    try:
+        return bool(pattern) and re.fullmatch(str(pattern), topic) is not None
+    except re.error:  # Java's own words
+        return False
+
+
+def dead_letters(found: DeadLetters) -> Finding:
+    """C3: no connector put a record aside."""
+    full = {name: count for name, count in found.counts.items() if count}
+    if not full:
+        return passed(max(1, len(found.counts)), "" if found.counts else "no dead letter queue")
+    words = ", ".join(f"{count} records in {name}" for name, count in full.items())
+    first = next(iter(full))
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(found.counts),
+        extra=of_keys(list(full), sum(full.values())),
+        expected="empty dead letter queues",
+        actual=words,
+        message=f"connectors put records aside: {words}",
+        hint="kafka-console-consumer.sh --bootstrap-server … --from-beginning --property"
+        f" print.headers=true --topic {first} says why; those that are dealt with go with"
+        " kafka-delete-records.sh",
+    )
 
 
 def connector(capture: Capture | None, *, table: "Table") -> Finding:

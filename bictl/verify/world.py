@@ -16,7 +16,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from bictl import assets, wire
 from bictl.clients.relations import columns
 from bictl.columns import Column
-from bictl.errors import AccessDenied, BictlError, ConfigError, SchemaMismatch, StageFailed
+from bictl.errors import (
+    AccessDenied,
+    BictlError,
+    ConfigError,
+    NotFound,
+    SchemaMismatch,
+    StageFailed,
+)
 from bictl.records import Range, Stop, Topic, never_stop, parse_batch_key
 from bictl.verify import cut as cutting
 from bictl.verify import expired as expiring
@@ -42,7 +49,7 @@ from bictl.verify.searched import Encoded, Recall, Selves, Use, usable
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.slices import WHOLE, Looked, Slice, looked
 from bictl.verify.snapshots import Snapshot
-from bictl.verify.source import Capture, read_capture
+from bictl.verify.source import Capture, DeadLetters, read_capture, read_dead_letters
 from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
 from bictl.verify.taken import Taken
@@ -204,6 +211,25 @@ class World:
         if self.question.worker is None:
             raise ConfigError("[connect] url is not configured")
         return read_capture(self.question.worker(), topic=self.table.topic)
+
+    @once
+    def dead_letters(self) -> DeadLetters:
+        """What connectors put aside of the topic."""
+        if self.question.worker is None:
+            raise ConfigError("[connect] url is not configured")
+        return read_dead_letters(self.question.worker(), self.table.topic, self._records_in)
+
+    def _records_in(self, topic: str) -> int:
+        """The records of a topic by its offsets; 0 where it was never made."""
+
+        def count(reader: "TopicReader") -> int:
+            try:
+                parts = reader.describe(topic).partitions
+            except NotFound:
+                return 0
+            return sum(one.stable - one.start for one in reader.offsets(topic, parts).values())
+
+        return self._ask(count)
 
     # Kafka and the objects: the ends at t0 come between two looks at the shelf.
 

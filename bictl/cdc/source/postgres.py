@@ -98,6 +98,13 @@ class PostgresSource:
         committed = self._reader.committed()
         return unread(self._reader.slot, slot, committed, table=self._name)
 
+    def answers(self) -> tuple[Answer, ...]:
+        """All of them; what stands behind a server that is not right is not asked."""
+        first = self.reached()
+        if first.state == "fail":
+            return (first,)
+        return (first, self.capturing(), self.running(), self.kept())
+
     def uncomparable(self) -> str:
         """The key's columns whose events hold another text."""
         types = dict(self._database.rows(assets.sql("source/columns"), self._names))

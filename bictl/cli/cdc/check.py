@@ -1,5 +1,6 @@
 """bictl cdc check: whether SQL Server captures what the pipeline carries."""
 
+from contextlib import closing
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,14 +27,15 @@ COLUMNS = (
 
 
 def check(context: typer.Context, table: Table = None, source: Source = None) -> None:
-    """Ask SQL Server whether it captures what the pipeline carries.
+    """Ask the source whether it captures what the pipeline carries.
 
     Is change data capture on for the database and the table, does the Agent run, does the capture
     have the table's columns and key, which of them does the wire not carry as they are, how long
     are changes kept, did the connector read them before they were cleaned up, what errors were
     there, and are there as many rows as in staging. Reads the catalogue only, no row of a table;
     needs the extra `sqlserver` and the section `sqlserver`. The queries stand in
-    sql/sqlserver/; where bictl is built they were parsed, and not run against a server.
+    sql/sqlserver/; where bictl is built they were parsed, and not run against a server. A source
+    that is a Postgres (section `source`) is asked for its log, publication and replication slot.
 
     Exit code: 0 well, 1 something is wrong, 2 the login or the configuration is, 3 something could
     not be told, 4 no answer, 6 changes were cleaned up before they were read.
@@ -61,8 +63,27 @@ def check(context: typer.Context, table: Table = None, source: Source = None) ->
 def _examine(here: Session, table: "settings.Table", place: "Place") -> "Examined":
     from bictl.cdc.source import Catalogue, examine
 
+    if here.settings.source.host:
+        return _examine_postgres(here, table, place)
     catalogue = Catalogue(here.clients.source, place)
     return examine(catalogue, name=table.name, place=place, around=_around(here, table, place))
+
+
+def _examine_postgres(here: Session, table: "settings.Table", place: "Place") -> "Examined":
+    """What verify asks a source that is a Postgres."""
+    from bictl.cdc.source import Examined
+    from bictl.cdc.source.postgres import PostgresSource, reader_of
+
+    worker = here.clients.connect() if here.settings.connect.url else None
+    source = PostgresSource(
+        here.clients.source_database(place.database),
+        place,
+        key=table.key,
+        name=table.name,
+        reader=lambda: reader_of(worker, topic=table.topic),
+    )
+    with closing(source):
+        return Examined(table=table.name, answers=source.answers())
 
 
 def _around(here: Session, table: "settings.Table", place: "Place") -> "Around":

@@ -1,5 +1,7 @@
 """C1 and C2: the connector that writes the topic, by answers that a real worker once gave."""
 
+from types import SimpleNamespace
+
 import pytest
 from connect_replay import Replay, saved
 
@@ -7,7 +9,13 @@ from bictl.clients.connect import ConnectWorker
 from bictl.settings import Connect, Table
 from bictl.verify.checks import chosen
 from bictl.verify.report import State
-from bictl.verify.source import configuration, connector, read_capture
+from bictl.verify.source import (
+    configuration,
+    connector,
+    dead_letters,
+    read_capture,
+    read_dead_letters,
+)
 
 INFO = saved("connector_info")["body"]
 TOPIC = "cord.public.product"  # what the saved connector writes
@@ -81,5 +89,36 @@ def test_behind_a_router_the_prefix_tells(capture):
 def test_without_a_worker_they_are_out_of_scope():
     without = {check.id for check in chosen(TABLE, "default")}
     with_one = {check.id for check in chosen(TABLE, "default", has_worker=True)}
-    assert with_one - without == {"C1", "C2"}
+    assert with_one - without == {"C1", "C2", "C3"}
     assert not {"C1", "C2"} & {check.id for check in chosen(TABLE, "quick", has_worker=True)}
+
+
+class Worker:
+    """A worker with these connectors' configurations."""
+
+    def __init__(self, *configs):
+        self._configs = configs
+
+    def overview(self):
+        return [SimpleNamespace(config=config) for config in self._configs]
+
+
+@pytest.mark.parametrize(
+    ("config", "state"),
+    [
+        ({}, "ok"),
+        ({"topics": "t", "errors.deadletterqueue.topic.name": ""}, "ok"),
+        ({"topics": "t", "errors.deadletterqueue.topic.name": "empty"}, "ok"),
+        ({"topics": "other", "errors.deadletterqueue.topic.name": "dead"}, "ok"),
+        ({"topics": "a, t", "errors.deadletterqueue.topic.name": "dead"}, "fail"),
+        ({"topics.regex": "[a-z]", "errors.deadletterqueue.topic.name": "dead"}, "fail"),
+        ({"topics.regex": "(?<broken", "errors.deadletterqueue.topic.name": "dead"}, "ok"),
+    ],
+)
+def test_what_a_connector_put_aside_is_told_with_its_queue(config, state):
+    counts = {"dead": 3, "empty": 0}
+    found = dead_letters(read_dead_letters(Worker(config), "t", counts.__getitem__))
+    assert found.state == state
+    if state == "fail":
+        assert (found.extra.keys, found.extra.total) == (("dead",), 3)
+        assert "--topic dead" in found.hint
