@@ -1,6 +1,7 @@
 """bictl verify: the verdict on every boundary."""
 
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -10,8 +11,9 @@ from bictl.cli.app import VerifyCommand, single
 from bictl.cli.options import Table, Topic
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.errors import TimedOut, UsageError
+from bictl.errors import Interrupted, TimedOut, UsageError
 from bictl.inert import inert
+from bictl.ops.leave import leave
 
 if TYPE_CHECKING:
     from bictl.settings import Table as Configured
@@ -54,6 +56,7 @@ LINE = (
     Column("seconds"),
     Column("headline"),
 )
+_MOMENT = 0.5  # seconds: what there is at the deadline for what stands beside a verdict
 OFTEN = 5.0  # seconds between two verdicts of --until-ok
 
 
@@ -150,10 +153,11 @@ def verify(
             code = _again(here, tables, wish, every=watch or OFTEN, until_ok=until_ok)
         else:
             reports = _judge(here, tables, wish)
-            here.stop.check()
+            _check(here, reports)
             code = _show(here, reports)
             if code == 0 and fail_on == "warn" and any(one.state == "warn" for one in reports):
                 code = 1
+            _leave_what_hangs(reports, code)
     raise typer.Exit(code)
 
 
@@ -226,17 +230,46 @@ def _again(
     code: int | None = None
     while True:
         reports = _judge(here, tables, wish)
-        here.stop.check()
-        if here.late and code is not None:
-            break
-        code = _show(here, reports, again=True)
-        if until_ok and all(report.complete for report in reports):
+        _check(here, reports)
+        complete = all(report.complete for report in reports)
+        if complete or not here.late or code is None:
+            code = _show(here, reports, again=True)
+        if until_ok and complete:
             return code
+        if here.late:
+            _leave_what_hangs(reports, _last(code, until_ok=until_ok))
+            break
         here.clients.close()
         if here.wait(every):
             break
     here.stop.check()
+    return _last(code, until_ok=until_ok)
+
+
+def _last(code: int, *, until_ok: bool) -> int:
+    """The code at the deadline: where a complete verdict was waited for, 0 is not for less."""
     return (code or TimedOut.exit_code) if until_ok else code
+
+
+def _check(here: Session, reports: "list[Report]") -> None:
+    """Raises Interrupted when a signal came; does not wait for a probe that hangs."""
+    try:
+        here.stop.check()
+    except Interrupted as stopped:
+        words = stopped.message, stopped.hint
+        code = 128 + stopped.signal_number
+        _leave_what_hangs(reports, code, lambda: here.screen.error(*words))
+        raise
+
+
+def _leave_what_hangs(
+    reports: "list[Report]", code: int, words: Callable[[], None] = lambda: None
+) -> None:
+    """Ends the process where a probe is still at work: closing its connection would wait for it.
+    Whatever it asked for ends with the connection."""
+    if any(report.hangs for report in reports):
+        sys.stdout.flush()
+        leave(code, words)
 
 
 def _show(here: Session, reports: "list[Report]", *, again: bool = False) -> int:
@@ -281,11 +314,13 @@ def _write_page(here: Session, reports: "list[Report]") -> None:
 
 def _metrics(here: Session, reports: "list[Report]") -> str:
     """The exposition, with each stage's last success beside the verdicts."""
-    from bictl.verify.history import last_successes
+    from bictl.verify.history import PATIENCE, last_successes
     from bictl.verify.prometheus import prometheus_text
 
     names = [report.table for report in reports]
-    return prometheus_text(reports, last_successes(here.clients.new_database, names))
+    patience = _MOMENT if here.late else PATIENCE
+    told = last_successes(here.clients.new_database, names, patience=patience)
+    return prometheus_text(reports, told)
 
 
 def _lines(reports: "list[Report]") -> View:

@@ -26,17 +26,20 @@ _log = logging.getLogger(__name__)
 
 
 LEDGER_PATIENCE = 1.5  # seconds that a stage which needs no Postgres waits for it, all in all
+_MOMENT = 0.5  # seconds
 _FOREVER = 86_400.0
 
 
 @dataclass
 class Outcome:
-    """How the work ended, for its row; the work may say more than that it did not fail."""
+    """How the work ended, for its row; the work may say more than that it did not fail. One that is
+    in a `hurry` has to end now: its row is waited for no longer than a moment."""
 
     status: Literal["ok", "warn", "fail", "unknown", "killed"] = "ok"
     exit_code: int = 0
     error: str | None = None
     result: Mapping[str, Any] | None = None
+    hurry: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +104,9 @@ def recorded_aside(
     finally:
         closing = Answer(lambda: _finish_aside(opening, outcome))
         try:
-            late = f"Postgres did not answer within {patience:g} s"
-            if not closing.within(patience, late=late) and unwritten is not None:
+            most = min(patience, _MOMENT) if outcome.hurry else patience
+            late = f"Postgres did not answer within {most:g} s"
+            if not closing.within(most, late=late) and unwritten is not None:
                 unwritten.append(
                     Ended(
                         run=run,

@@ -257,6 +257,7 @@ def verify(
             around=around(work, table, expected_rows=expected_rows),
         )
         outcome.status, outcome.exit_code = report.state.value, report.exit_code
+        outcome.hurry = work.stop()
         outcome.result = {**as_memory(report), "summary": report.headline}
     return report
 

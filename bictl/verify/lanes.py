@@ -15,7 +15,7 @@ from bictl.clients.awaited import awaited_by
 from bictl.records import OnProgress, Progress, Stop
 from bictl.verify import frame
 from bictl.verify.frame import Definition
-from bictl.verify.report import Check
+from bictl.verify.report import Check, State
 
 if TYPE_CHECKING:
     from bictl.verify.world import World
@@ -40,6 +40,7 @@ class Lanes:
         self._stop, self._on_progress = stop, on_progress
         self._done: dict[str, Check] = {}
         self._begun: dict[str, int] = {}  # the thread that is at it
+        self._awaited: dict[str, str | None] = {}  # whom it waited for when the run had to end
         self._broken: list[BaseException] = []
         self._ended = threading.Condition()
         self._going = 0
@@ -66,7 +67,9 @@ class Lanes:
                 if self._stop() or self._broken:
                     return
                 self._begin(definition)
-                self._done[definition.id] = frame.run(definition, self._world)
+                check = frame.run(definition, self._world)
+                if definition.id not in self._awaited or check.state is not State.UNKNOWN:
+                    self._done[definition.id] = check
         except BaseException as error:
             self._broken.append(error)
         finally:
@@ -93,6 +96,11 @@ class Lanes:
                 return True
         if self._all_end_within(_SOON):
             return True
+        self._awaited = {
+            name: awaited_by(thread)
+            for name, thread in list(self._begun.items())
+            if name not in self._done
+        }
         self._world.cancel()
         return self._all_end_within(_CANCELLED)
 
@@ -104,5 +112,4 @@ class Lanes:
             return not self._going
 
     def _left_out(self, definition: Definition) -> Check:
-        thread = self._begun.get(definition.id)
-        return frame.left_out(definition, waiting=awaited_by(thread) if thread else None)
+        return frame.left_out(definition, waiting=self._awaited.get(definition.id))

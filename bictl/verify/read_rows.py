@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from bictl.settings import Table
 
 STAGING_COLUMNS = ("cdc_operation", "ingested_at", "source_timestamp")
+_COUNTED = (
+    *("folded", "closed", "keyless", "expected", "common", "missing", "extra", "stale"),
+    *("missing_keys", "extra_keys", "stale_keys", "rows", "ids", "distinct_ids", "operations"),
+)
 EMBEDDING_COLUMNS = ("embedding", "content_hash", "model")
 
 
@@ -26,14 +30,57 @@ def read_staging_keys(database: "Database", table: "Table", staging: str) -> tup
     """verify's own fold, joined both ways with the staging relation; and that one's shape."""
     columns_needed = (*table.id, *STAGING_COLUMNS)
     require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
+    query, given = _keys_query(database, table, staging)
+    narrow = _staged(database, table, staging, STAGING_COLUMNS)
+    query = fold(database, table) + narrow + query
+    query += database.named("verify/staging_keys_count")
+    (row,) = database.rows(query, given)
+    return _keys_and_shape(table, row)
+
+
+def read_staging(
+    database: "Database", table: "Table", staging: str, *, model: "Model | None"
+) -> tuple[Keys, Shape, Values]:
+    """The keys, the shape and the cells by one fold and one reading of the staging relation: a view
+    that folds bronze itself. A cell that cannot be read spoils all three."""
+    columns_needed = (*table.id, *STAGING_COLUMNS)
+    require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
+    pairs = _pairs(database, table, staging, model)
+    keys, of_keys_ = _keys_query(database, table, staging)
+    cells, of_cells = _cells(database, table, staging)
+    query = fold(database, table) + _staged(database, table, staging) + keys + cells
+    query += database.quoted("select * from (")
+    query += database.named("verify/staging_keys_count")
+    query += database.quoted(") as of_keys, (")
+    query += _cells_count(database, pairs) + database.quoted(") as of_cells")
+    (row,) = database.rows(query, {**of_keys_, **of_cells, **_fields(pairs)})
+    after = len(_COUNTED)
+    values = _values(database, table, staging, pairs, list(row[after:]))
+    return *_keys_and_shape(table, row[:after]), values
+
+
+def read_staging_values(
+    database: "Database", table: "Table", staging: str, *, model: "Model | None"
+) -> Values:
+    """Cells that are NULL where the newest record has a value, or differ from it; which field is
+    which column the model says, else their names."""
+    pairs = _pairs(database, table, staging, model)
+    query, given = _cells(database, table, staging)
+    query = fold(database, table) + _staged(database, table, staging) + query
+    query += _cells_count(database, pairs)
+    (row,) = database.rows(query, {**given, **_fields(pairs)})
+    return _values(database, table, staging, pairs, list(row))
+
+
+def _keys_query(database: "Database", table: "Table", staging: str) -> tuple[Any, dict[str, Any]]:
+    """The live keys beside those that staging shows, after the fold; with their parameters."""
     shown = ShownKeys(database, table, staging)
-    query = fold(database, table) + database.named(
-        "verify/staging_keys",
-        staging=staging,
-        id=identity("{name}::text", table.id),
-        **shown.of_newest,
-    )
-    (found,) = database.dicts(query, {**fold_parameters(table), **shown.parameters})
+    query = database.named("verify/staging_keys", **shown.of_newest)
+    return query, {**fold_parameters(table), **shown.parameters}
+
+
+def _keys_and_shape(table: "Table", row: Sequence[Any]) -> tuple[Keys, Shape]:
+    found = dict(zip(_COUNTED, row, strict=True))
     keys = Keys(
         folded=found["folded"],
         keyless=found["keyless"],
@@ -49,19 +96,44 @@ def read_staging_keys(database: "Database", table: "Table", staging: str) -> tup
     return keys, Shape(**{name: found[name] for name in parts})
 
 
-def read_staging_values(
-    database: "Database", table: "Table", staging: str, *, model: "Model | None"
-) -> Values:
-    """Cells that are NULL where the newest record has a value, or differ from it; which field is
-    which column the model says, else their names."""
+def _staged(database: "Database", table: "Table", staging: str, names: Sequence[str] = ()) -> Any:
+    """What staging shows, in these columns or in all of them."""
+    return database.named(
+        "verify/staged",
+        staging=staging,
+        id=identity("{name}::text", table.id),
+        columns=names or database.quoted("shown.*"),
+    )
+
+
+def _pairs(
+    database: "Database", table: "Table", staging: str, model: "Model | None"
+) -> list[tuple[str, str, bool]]:
+    """Which field is which column."""
     there = columns(database, staging)
     if model is not None:
-        pairs = said_pairs(model, there)
-    else:
-        query = database.named("verify/row_fields", bronze=table.bronze)
-        found = database.rows(query, {"topic": table.topic})
-        pairs = pair_columns([name for (name,) in found], there)
-    rows, *counts = _count_cells(database, table, staging, pairs)
+        return said_pairs(model, there)
+    query = database.named("verify/row_fields", bronze=table.bronze)
+    found = database.rows(query, {"topic": table.topic})
+    return pair_columns([name for (name,) in found], there)
+
+
+def _fields(pairs: Sequence[tuple[str, str, bool]]) -> dict[str, Any]:
+    return {
+        "fields": [field for field, _, _ in pairs],
+        "exact": [exact for _, _, exact in pairs],
+    }
+
+
+def _values(
+    database: "Database",
+    table: "Table",
+    staging: str,
+    pairs: Sequence[tuple[str, str, bool]],
+    row: Sequence[int],
+) -> Values:
+    """What was counted, with some of the keys wherever a cell is lost or differs."""
+    rows, *counts = row
     lost, different = {}, {}
     for (field, name, _), null, other in zip(pairs, counts[::2], counts[1::2], strict=True):
         if null:
@@ -71,21 +143,12 @@ def read_staging_values(
     return Values(rows=rows, lost=lost, different=different)
 
 
-def _count_cells(
-    database: "Database", table: "Table", staging: str, pairs: list[tuple[str, str, bool]]
-) -> list[int]:
+def _cells_count(database: "Database", pairs: Sequence[tuple[str, str, bool]]) -> Any:
     """The number of rows, then for each pair how many cells are lost and how many differ."""
-    query, given = _cells(database, table, staging)
-    query += database.quoted("select count(*)")
+    query = database.quoted("select count(*)")
     for number, (_, name, _) in enumerate(pairs, 1):
         query += database.named("verify/cells_count", column=name, number=number)
-    query += database.quoted("\nfrom pair")
-    parameters = {
-        **given,
-        "fields": [field for field, _, _ in pairs],
-        "exact": [exact for _, _, exact in pairs],
-    }
-    return list(database.rows(query, parameters)[0])
+    return query + database.quoted("\nfrom pair")
 
 
 def _cell_keys(
@@ -100,22 +163,17 @@ def _cell_keys(
 ) -> Sample:
     """Some of the keys whose cell is lost, or differs."""
     query, given = _cells(database, table, staging)
+    query = fold(database, table) + _staged(database, table, staging) + query
     query += database.named("verify/cells_keys", column=name)
     parameters = {**given, "field": field, "lost": lost}
     return of_keys(_in_words(table, [key for (key,) in database.rows(query, parameters)]), size)
 
 
 def _cells(database: "Database", table: "Table", staging: str) -> tuple[Any, dict[str, Any]]:
-    """The fold, and each newest row beside what staging shows; with its parameters."""
+    """Each newest row beside what staging shows, after the fold; with its parameters."""
     shown = ShownKeys(database, table, staging)
-    pair = database.named(
-        "verify/cells_pair",
-        bronze=table.bronze,
-        staging=staging,
-        id=identity("staged.{name}::text", table.id),
-        **shown.of_row,
-    )
-    return fold(database, table) + pair, {**fold_parameters(table), **shown.parameters}
+    pair = database.named("verify/cells_pair", bronze=table.bronze, **shown.of_row)
+    return pair, {**fold_parameters(table), **shown.parameters}
 
 
 def fold(database: "Database", table: "Table") -> Any:

@@ -232,6 +232,7 @@ class Report:
     expired: Sample = NOTHING  # offsets whose objects a lifecycle rule took, bronze holds them
     since: str = ""  # a quick look: which full verdict it stands on
     partial: bool = False  # only some of the level's checks ran
+    hangs: bool = False  # a probe had not come to its end when the run had to
     slice: Looked | None = None  # which part of the contents a deep look compared; None: all
     bronze: str = ""  # the bronze table that was read
     latency: tuple[Hop, ...] = ()  # of the last day's records, in flow order

@@ -88,22 +88,6 @@ def verify(
     `stop` says so is unknown too. Raises NotFound for an unknown check.
     """
     started = time.monotonic()
-    question = Question(
-        table=table,
-        level=level,
-        max_lag=max_lag,
-        now=now or datetime.now(UTC),
-        staging=f"{staging_schema}.{table.staging}",
-        model=model,
-        slice=slice,
-        keeps_nulls=keeps_nulls,
-        worker=worker,
-        staging_model=staging_model,
-        around=around,
-        encoder=encoder,
-        dbt_results=dbt_results,
-        stop=stop,
-    )
     definitions = chosen(
         table,
         level,
@@ -113,6 +97,23 @@ def verify(
         has_encoder=encoder is not None,
         has_source=around.source is not None,
         has_count=around.expected_rows is not None,
+    )
+    question = Question(
+        table=table,
+        level=level,
+        max_lag=max_lag,
+        now=now or datetime.now(UTC),
+        staging=f"{staging_schema}.{table.staging}",
+        model=model,
+        slice=slice,
+        with_cells=any(one.id in ("T5", "T6") for one in definitions),
+        keeps_nulls=keeps_nulls,
+        worker=worker,
+        staging_model=staging_model,
+        around=around,
+        encoder=encoder,
+        dbt_results=dbt_results,
+        stop=stop,
     )
     world = World(reader, objects, database, question)
     try:
@@ -150,6 +151,7 @@ def verify(
             expired=_expired(world),
             latency=_latency(world),
             partial=bool(select or exclude),
+            hangs=world.abandoned,
             slice=_looked(world),
             since=getattr(verdict, "words", ""),
         )

@@ -7,7 +7,7 @@ for one timeout and not for one each.
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -112,7 +112,8 @@ class once(Generic[_T]):
 class Question:
     """What one run asks: which table, how deep, and what may still be in flight (seconds).
 
-    `slice` is the part of the batches whose contents a deep look compares.
+    `slice` is the part of the batches whose contents a deep look compares, `with_cells` says
+    whether the cells of staging are compared beside its keys.
     """
 
     table: "Table"
@@ -122,6 +123,7 @@ class Question:
     staging: str  # the staging relation, schema.name
     model: str  # the configured embedding model
     slice: Slice = WHOLE
+    with_cells: bool = True
     keeps_nulls: Callable[[], bool | None] = lambda: None
     worker: "Callable[[], ConnectWorker] | None" = None
     staging_model: Callable[[], "Model | None"] = lambda: None  # None: its columns are not known
@@ -614,9 +616,15 @@ class World:
         return above + found.in_flight + sum(len(item) for item in found.missing)
 
     @once
-    def staged(self) -> tuple[Keys, Shape]:
-        """verify's own fold against the staging relation, and that one's shape."""
-        return self._in_snapshot(read_rows.read_staging_keys, self.table, self.question.staging)
+    def staged(self) -> tuple[Keys, Shape, Values | None]:
+        """verify's own fold against the staging relation, and that one's shape; its cells too where
+        they are compared. A cell that cannot be read leaves the keys as they are."""
+        where = self.table, self.question.staging
+        if self.question.with_cells:
+            with suppress(StageFailed):
+                model = self.staging_model
+                return self._in_snapshot(partial(read_rows.read_staging, model=model), *where)
+        return *self._in_snapshot(read_rows.read_staging_keys, *where), None
 
     @property
     def staging_keys(self) -> Keys:
@@ -631,6 +639,9 @@ class World:
     @once
     def staging_values(self) -> Values:
         """Cells of staging against the newest records."""
+        with suppress(BictlError):
+            if (found := self.staged[2]) is not None:
+                return found
         read = partial(read_rows.read_staging_values, model=self.staging_model)
         return self._in_snapshot(read, self.table, self.question.staging)
 

@@ -51,7 +51,6 @@ told as (
 -- Each key's newest row as the source wrote it, beside the row that staging shows.
 pair as (
     select
-        ({shown}) as bictl_key,
         case
             when told.key is null then opened.row_data
             else opened.row_data || (
@@ -75,6 +74,6 @@ pair as (
     ) as opened
     left join told on told.key = newest.key
     {described}
-    join {staging} as staged on {id} = ({shown})
+    join staged on staged.bictl_key = ({shown})
     where not newest.gone and not newest.closed
 )
