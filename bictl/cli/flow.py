@@ -50,6 +50,9 @@ def _head(trace: "Trace", width: int) -> Iterator[Line]:
         number = "" if trace.generation_no is None else f" (number {trace.generation_no})"
         for text in folded(f"generation {trace.place.generation}{number}", width):
             yield [(text, "dim")]
+    word, style = {0: ("ok", _GOOD), 3: ("unknown", _LOOK)}.get(trace.exit_code, ("fail", _BAD))
+    for text in folded(f"{word}: {trace.verdict}", width):
+        yield [(text, style)]
     yield []
 
 
@@ -130,10 +133,6 @@ def _foot(trace: "Trace", width: int) -> Iterator[Line]:
     ]
     if sums:
         yield [(" · ".join(sums), "")]
-    word, style = {0: ("ok", _GOOD), 3: ("unknown", _LOOK)}.get(trace.exit_code, ("fail", _BAD))
-    texts = folded(f"{word}: {trace.verdict}", width)
-    for text in texts:
-        yield [(text, style)]
     for name, sentences in (("looked at", trace.looked), ("not looked at", trace.not_looked)):
         for text in _listed(name, sentences, width):
             yield [(text, "dim")]

@@ -141,7 +141,7 @@ def _trace(
 def _show(here: Session, found: "Trace", *, by_key: bool, payload: bool) -> None:
     """The picture on a terminal, else a line a layer or the document; with -q only what is
     wrong."""
-    from bictl.trace.present import SCHEMA, as_extra, layer_rows
+    from bictl.trace.present import SCHEMA, as_extra, layer_rows, verdict_row
 
     form = here.screen.format
     if here.options.quiet and not here.options.output:
@@ -153,6 +153,8 @@ def _show(here: Session, found: "Trace", *, by_key: bool, payload: bool) -> None
         _picture(here, found, by_key=by_key, payload=payload)
         return
     rows, extra = layer_rows(found), as_extra(found)
+    if form == "tsv":
+        rows = [verdict_row(found), *rows]
     here.screen.show(
         View(schema=SCHEMA, columns=COLUMNS, rows=rows, rows_key="layers", extra=extra)
     )

@@ -15,9 +15,15 @@ def layer_rows(trace: Trace) -> list[dict[str, Any]]:
     return [_row(layer) for layer in trace.layers]
 
 
+def verdict_row(trace: Trace) -> dict[str, Any]:
+    """The sentence as a row above those of the layers."""
+    told = trace.told
+    return {"layer": "verdict", "state": told.reason, "said": told.sentence, "repair": told.command}
+
+
 def as_extra(trace: Trace) -> dict[str, Any]:
     """What the JSON document holds beside its layers; its fields are only ever added to."""
-    place = trace.place
+    place, told = trace.place, trace.told
     return {
         "table": trace.table,
         "topic": trace.topic,
@@ -31,7 +37,10 @@ def as_extra(trace: Trace) -> dict[str, Any]:
             "partition": place.partition,
             "offset": place.offset,
         },
-        "verdict": trace.verdict,
+        "verdict": told.sentence,
+        "reason": told.reason,
+        "lost_between": list(told.between) if told.between else None,
+        "command": told.command or None,
         "exit_code": trace.exit_code,
         "latency_seconds": {
             "source_to_bronze": _rounded(trace.latency.to_bronze),

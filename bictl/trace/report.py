@@ -6,6 +6,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+from bictl.trace.told import Told, told
+
 
 class State(StrEnum):
     """What became of a record in one layer."""
@@ -131,16 +133,11 @@ class Trace:
         return next((code for code in (6, 1, 3) if code in codes), 0)
 
     @property
+    def told(self) -> Told:
+        """Where the record is lost, stuck, or that it is where it should be, and why."""
+        return told(self.layers, code=self.exit_code)
+
+    @property
     def verdict(self) -> str:
-        """One sentence: where the record is lost, stuck, or that it is where it should be."""
-        worst = self.exit_code
-        if worst == 4:
-            return "no layer answers"
-        for layer in self.layers:
-            if worst and layer.state.exit_code == worst:
-                said = f": {layer.said[0]}" if layer.said else ""
-                return f"{layer.state} in {layer.name}{said}"
-        waiting = [layer.name for layer in self.layers if layer.state is State.NOT_YET]
-        if waiting:
-            return f"on its way: not yet in {', '.join(waiting)}"
-        return "it is where it should be"
+        """The same in one sentence."""
+        return self.told.sentence

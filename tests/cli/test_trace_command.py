@@ -13,6 +13,7 @@ PICTURE = """\
 product ID=2
 record 0:3 of {topic}
 generation UUID (number 0)
+ok: it is where it should be
 
 2 events, oldest first
   0:1          c         2024-05-14 09:46:40.000  00000002:00000000:0001
@@ -38,7 +39,6 @@ generation UUID (number 0)
     by MODEL
 
 SUMS
-ok: it is where it should be
 looked at: 0:3 in Kafka, the objects, Postgres; 2 records of the key in bronze;
 no object waits to be loaded; Kafka's ends: nothing is above the frontier
 """
@@ -162,7 +162,9 @@ def test_where_a_record_is_missing_the_command_that_repairs_it_is_said(filled, c
     assert shown.exit_code == 1
     assert "✗ objects  missing" in shown.stdout
     assert "→ bictl ingest --table product\n" in shown.stdout
-    assert "fail: missing in objects: no batch of this partition is there" in shown.stdout
+    assert (
+        "fail: lost between Kafka and objects: no batch of this partition is there" in shown.stdout
+    )
     quiet = cli("-q", "trace", "--offset", "0:1", env=late)
     assert (quiet.exit_code, quiet.stdout) == (1, "")
     error, hint = quiet.stderr.splitlines()
