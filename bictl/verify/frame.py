@@ -96,6 +96,7 @@ def run(definition: Definition, world: "World") -> Check:
             message=finding.message or "there was nothing to evaluate",
             hint=finding.hint or _if_empty(world.table.name),
         )
+    is_amiss = finding.state in (State.FAIL, State.WARN)
     return Check(
         id=definition.id,
         title=definition.title,
@@ -104,11 +105,11 @@ def run(definition: Definition, world: "World") -> Check:
         kind=finding.kind or definition.kind,
         evaluated=finding.evaluated,
         message=finding.message,
-        expected=finding.expected,
-        actual=finding.actual,
+        expected=finding.expected or (definition.title if is_amiss else ""),
+        actual=finding.actual or (finding.message if is_amiss else ""),
         missing=finding.missing,
         extra=finding.extra,
-        hint=finding.hint,
+        hint=finding.hint or (_look(definition, world) if is_amiss else ""),
         cut=world.cut_words,
         seconds=time.monotonic() - started,
         unreachable=unreachable,
@@ -124,6 +125,7 @@ def left_out(definition: Definition, *, waiting: str | None = None) -> Check:
         state=State.UNKNOWN,
         kind=definition.kind,
         message=f"stopped before it was evaluated{f': waited for {waiting}' if waiting else ''}",
+        hint="give it more time with --timeout; bictl doctor asks every service",
         unreachable=True,
     )
 
@@ -178,6 +180,10 @@ def _cannot_tell(error: BictlError) -> Finding:
     return Finding(
         state=State.UNKNOWN, evaluated=0, message=error.message, hint=error.hint or "bictl doctor"
     )
+
+
+def _look(definition: Definition, world: "World") -> str:
+    return f"bictl verify --table {world.table.name} --select {definition.id} --json"
 
 
 def _if_empty(table: str) -> str:
