@@ -1,18 +1,21 @@
 """verify on a whole pipeline, level by level: seconds at two sizes.
 
-python bench/verify.py [--records 61443 250000 | --million] [--rounds 5]
+python bench/verify.py [--records 61443 250000 | --million] [--rounds 5] [--against DIR]
 
 What is more than 61,443 records is the history of as many products. The first quick look has no
 full verdict to stand on and compares everything, the second has one. At the end once more on a
 pruned bronze. The vectors are made up: verify reads their length and their text's hash, no more.
+--against is another checkout of bictl: both commands are run in turn on the same pipeline.
 """
 
 import argparse
 import statistics
+import sys
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 
-from common import add_sizes, machine, seconds, services, versions
+from common import add_sizes, machine, pairs, run, seconds, services, versions
 from history import publish
 
 from bictl.clients import Clients
@@ -39,16 +42,19 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__)
     add_sizes(options)
     options.add_argument("--rounds", type=int, default=5)
+    options.add_argument("--against", metavar="DIR")
     chosen = options.parse_args()
     print(machine(), versions("psycopg2-binary", "isal", "kafka-python"), sep="; ")
     for records in chosen.records:
-        with services() as (settings, _), Clients(settings) as clients:
+        with services() as (settings, environment), Clients(settings) as clients:
             print(f"{records:,} records:")
             fill(settings, clients, records)
             for level in ("quick", "default", "deep"):
                 measure(settings, clients, level, chosen.rounds)
             stand(settings, clients)
             measure(settings, clients, "quick", chosen.rounds)
+            if chosen.against:
+                compare(environment, chosen.against, chosen.rounds)
             shrink(settings, clients)
             for level in ("default", "quick"):
                 measure(settings, clients, level, chosen.rounds)
@@ -87,6 +93,19 @@ def shrink(settings: Settings, clients: Clients) -> None:
     taken = seconds(lambda: pipeline.prune(work, settings.table("product"), wish=wish))
     left = clients.database.value("select count(*) from bronze.product_cdc")
     print(f"prune {taken:.2f} s, {left:,} rows left")
+
+
+def compare(environment: dict[str, str], against: str, rounds: int) -> None:
+    """Whole commands, ours and the other checkout's in turn."""
+    here = str(Path(__file__).resolve().parent.parent)
+    for level in ("--quick", "--table=product", "--deep"):
+
+        def look(checkout: str, level: str = level) -> object:
+            place = {**environment, "PYTHONPATH": checkout}
+            return run(sys.executable, "-m", "bictl", "verify", level, env=place)
+
+        found = pairs(lambda: look(here), lambda: look(against), rounds=rounds)
+        print(found.line(f"verify {level}", baseline="the other checkout"))
 
 
 def measure(settings: Settings, clients: Clients, level: str, rounds: int) -> None:

@@ -182,6 +182,7 @@ CHECKS: tuple[Definition, ...] = (
             table=w.table,
         ),
         level=_QUICK,
+        grows="with snapshots and partitions: by an index of their markers",
     ),
     Definition(
         "K1",
@@ -199,6 +200,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: kafka.end_below_frontier(w.cut, table=w.table),
         level=_QUICK,
         kind=_LOSS,
+        grows="with partitions",
     ),
     Definition(
         "K3",
@@ -215,6 +217,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: kafka.retention_loss(w.cut, w.shelf, table=w.table),
         level=_QUICK,
         kind=_LOSS,
+        grows="with partitions",
     ),
     Definition(
         "K5",
@@ -222,6 +225,7 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: kafka.not_ingested(w.cut, w.shelf, max_lag=w.max_lag, table=w.table),
         level=_QUICK,
+        grows="with partitions: one record each",
     ),
     Definition(
         "K6",
@@ -229,6 +233,7 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: kafka.time_lag(w.cut, max_lag=w.max_lag, table=w.table),
         level=_QUICK,
+        grows="with partitions",
     ),
     Definition(
         "K7",
@@ -292,6 +297,7 @@ CHECKS: tuple[Definition, ...] = (
         ),
         level=_QUICK,
         kind=_LOSS,
+        grows="with partitions",
     ),
     Definition(
         "K12",
@@ -299,6 +305,7 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: acks.really_lost(w.shelf.acked, table=w.table),
         level=_QUICK,
+        grows="with acknowledgements",
     ),
     Definition(
         "O1",
@@ -356,6 +363,7 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: objects.frontier_objects(w.shelf, table=w.table),
         level=_QUICK,
+        grows="with partitions",
     ),
     Definition(
         "O8",
@@ -372,7 +380,7 @@ CHECKS: tuple[Definition, ...] = (
         OBJECTS_TO_BRONZE,
         lambda w: bronze.unloaded(w.comparison, w.shelf, table=w.table),
         level=_QUICK,
-        grows="with records",
+        grows="with records; a quick look with those since the last full verdict",
     ),
     Definition(
         "B2",
@@ -380,7 +388,7 @@ CHECKS: tuple[Definition, ...] = (
         OBJECTS_TO_BRONZE,
         lambda w: bronze.once(w.comparison, w.bronze, table=w.table),
         level=_QUICK,
-        grows="with records",
+        grows="with records; a quick look with those since the last full verdict",
     ),
     Definition(
         "B3",
@@ -388,7 +396,7 @@ CHECKS: tuple[Definition, ...] = (
         OBJECTS_TO_BRONZE,
         lambda w: bronze.holes(w.comparison, table=w.table),
         level=_QUICK,
-        grows="with records",
+        grows="with records; a quick look with those since the last full verdict",
     ),
     Definition(
         "B4",
@@ -418,7 +426,7 @@ CHECKS: tuple[Definition, ...] = (
         OBJECTS_TO_BRONZE,
         lambda w: bronze.surplus(w.comparison, w.bronze, table=w.table),
         level=_QUICK,
-        grows="with records",
+        grows="with records; a quick look with those since the last full verdict",
     ),
     Definition(
         "B8",
@@ -434,6 +442,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: meta.conflicts(w.conflicts),
         level=_QUICK,
         kind=_LOSS,
+        grows="with conflicts",
     ),
     Definition(
         "B10",
@@ -482,28 +491,28 @@ CHECKS: tuple[Definition, ...] = (
         "each key shows its newest record",
         BRONZE_TO_STAGING,
         lambda w: staging.newest_records(w.staging_keys, table=w.table),
-        grows="with records",
+        grows="with records, by the same reading as T2",
     ),
     Definition(
         "T4",
         "ids are unique and filled",
         BRONZE_TO_STAGING,
         lambda w: staging.unique_and_filled(w.staging_shape, w.staging_keys, table=w.table),
-        grows="with keys",
+        grows="with keys, by the same reading as T2",
     ),
     Definition(
         "T5",
         "no value became NULL",
         BRONZE_TO_STAGING,
         lambda w: staging.decoded(w.staging_values, w.staging_keys, table=w.table),
-        grows="with records",
+        grows="with records, by the same reading as T2",
     ),
     Definition(
         "T6",
         "cells are those of the newest record",
         BRONZE_TO_STAGING,
         lambda w: staging.equal_cells(w.staging_values, w.staging_keys, table=w.table),
-        grows="with records",
+        grows="with records, by the same reading as T2",
     ),
     Definition(
         "T7",
@@ -536,7 +545,7 @@ CHECKS: tuple[Definition, ...] = (
         "each vector is of the text as it is now",
         STAGING_TO_VECTORS,
         lambda w: vectors.fresh(w.coverage, table=w.table),
-        grows="with records",
+        grows="with records, by the same reading as E1",
     ),
     Definition(
         "E3",
