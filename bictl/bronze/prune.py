@@ -198,7 +198,8 @@ class _Work:
         }
         rows = assets.sql("bronze/prune_rows")
         end = assets.sql("bronze/prune_count" if dry_run else "bronze/prune_delete")
-        self._leave = database.quoted(f"{rows}\n{end}", table=table.bronze)
+        self._newest = {"bictl_newest": database.own("bictl_newest")}
+        self._leave = database.quoted(f"{rows}\n{end}", table=table.bronze, **self._newest)
 
     def size(self) -> int:
         """What the table takes on disk."""
@@ -220,10 +221,12 @@ class _Work:
 
     def _learn(self, part: Pruned) -> int:
         """How many keys have a newer change than some other row of theirs."""
-        self._database.execute(assets.sql("bronze/prune_temp"))
-        self._database.execute("truncate pg_temp.bictl_newest")
-        known = self._database.execute(self._named("bronze/prune_newest"), self._place(part))
-        self._database.execute("analyze pg_temp.bictl_newest")
+        database, newest = self._database, self._newest
+        database.execute(database.named("bronze/prune_temp", **newest))
+        database.execute(database.quoted("truncate {bictl_newest}", **newest))
+        found = database.named("bronze/prune_newest", table=self._table.bronze, **newest)
+        known = database.execute(found, self._place(part))
+        database.execute(database.quoted("analyze {bictl_newest}", **newest))
         return known
 
     def _kept(self, part: Pruned) -> list[int]:

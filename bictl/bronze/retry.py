@@ -91,7 +91,6 @@ def retry(
     """Loads what is chosen of the quarantine, one transaction an object."""
     rows = list_rows(database, table=table, chosen=chosen)
     account = _Account()
-    database.execute(assets.sql("bronze/temp_tables"))
     for place, some in groupby(sorted(rows, key=_order), key=_place):
         if stop():
             break
@@ -202,6 +201,7 @@ def _retry_object(
     where = {"topic": table.topic, "generation": generation, "partition": partition, "file": file}
     with database.transaction():
         lock_object(database, file)
+        database.execute(assets.sql("bronze/temp_tables"))
         again = _Again(database, table, where, rows)
         for some in _groups(rows):
             wanted = {**where, "offsets": [row.offset for row in some]}

@@ -87,11 +87,12 @@ def store(
     """
     batch = prepared.batch
     known_ids = _known_ids(ids, prepared)
-    database.execute(assets.sql("bronze/temp_tables"))
     database.execute(assets.sql("bronze/generation"), _place(batch))
     with database.transaction():
         if not _lock(database, batch, wait=wait):
             return Stored(state="busy")
+        # in here: behind a pooler the next transaction may have another session
+        database.execute(assets.sql("bronze/temp_tables"))
         contents = database.rows(
             "select sha256 from bictl.object_ledger where object_key = %s", [batch.info.key]
         )

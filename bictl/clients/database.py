@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
@@ -77,6 +78,7 @@ class Database:
         self._open: psycopg2.extensions.connection | None = None
         self._depth = 0
         self._cursors = 0
+        self._token = secrets.token_hex(4)
 
     def __enter__(self) -> "Database":
         return self
@@ -198,6 +200,11 @@ class Database:
     def lock(self, name: str) -> None:
         """Waits for a lock that lives until the end of the transaction."""
         self.rows("select pg_advisory_xact_lock(hashtextextended(%s, 0))", [name])
+
+    def own(self, name: str) -> str:
+        """The name of a temporary table that is this connection's alone: a pooler may lend the
+        server's session to others, and what they left there must not be taken for ours."""
+        return f"{name}_{self._token}"
 
     def named(self, name: str, **parts: Part) -> sql.Composable:
         """The text of `sql/<name>.sql` with each `{part}` in its place.

@@ -71,6 +71,8 @@ _HINTS: dict[str, str | None] = {
     "57P": "the server is stopping or restarting: run the same command again",
 }
 
+# A temporary table of ours that is gone: another session of the server's answers now.
+_LENT = re.compile(r'relation "(?:pg_temp\.)?\w+_[0-9a-f]{8}" does not exist')
 _NOT_POSTGRES = re.compile(
     r"received invalid response to (?:SSL|GSSAPI) negotiation|expected authentication request"
 )
@@ -120,6 +122,13 @@ def statement_error(error: BaseException, where: str) -> BictlError:
         kind = next(BY_CLASS[base] for base in type(error).__mro__ if base in BY_CLASS)
         hint = "is the server up? Run the same command again" if kind is Unreachable else None
         return kind(f"Postgres at {where}: {text}", hint=hint)
+    if _LENT.search(text):
+        return ConfigError(
+            f"Postgres at {where} forgot a temporary table after its transaction: "
+            "a pooler in transaction mode stands before it",
+            hint="point [postgres] to the server itself, or to a pooler in session mode, "
+            "then run the same command again",
+        )
     refused: type[BictlError] = _longest(BY_STATE, state, StageFailed)
     return refused(
         f"Postgres refused (SQLSTATE {state}): {text}", hint=_longest(_HINTS, state, None)

@@ -138,11 +138,13 @@ class _Work:
         self._database, self._layout, self._encoder = database, layout, encoder
         self._limit = _ALL if limit is None else limit
         self._rebuild = rebuild
+        own = {name: database.own(name) for name in ("embed_source", "embed_vector")}
+        self._own, self._names = own, {**layout.names, **own}
 
     def __enter__(self) -> "_Work":
         self._drop()
         work = self._database.named(
-            "embeddings/work", **self._layout.names, dimension=self._encoder.dimension
+            "embeddings/work", **self._names, dimension=self._encoder.dimension
         )
         parameters = {"rule": TEXT_RULE, "model": self._encoder.model, "rebuild": self._rebuild}
         with self._database.transaction():
@@ -157,9 +159,7 @@ class _Work:
 
     def remove(self) -> int:
         """Takes away the vectors of rows that are gone; how many."""
-        return self._database.execute(
-            self._database.named("embeddings/remove", **self._layout.names)
-        )
+        return self._database.execute(self._database.named("embeddings/remove", **self._names))
 
     def windows(self, stop: Stop) -> Iterator[tuple[int, int]]:
         """Encodes and commits window by window: (texts, rows) of each."""
@@ -172,7 +172,7 @@ class _Work:
 
     def _window(self, after: int) -> list[tuple[int, str]]:
         found = self._database.rows(
-            assets.sql("embeddings/window"),
+            self._database.named("embeddings/window", **self._own),
             {"after": after, "limit": self._limit, "size": WINDOW},
         )
         return [(number, text) for number, text in found]
@@ -182,20 +182,26 @@ class _Work:
 
         with self._database.transaction():
             self._database.copy_in(
-                "copy embed_vector (text_no, embedding) from stdin (format binary)",
+                self._database.quoted(
+                    "copy {embed_vector} (text_no, embedding) from stdin (format binary)",
+                    **self._own,
+                ),
                 copy_body(numbers, vectors),
             )
             return self._database.execute(
-                self._database.named("embeddings/upsert", **self._layout.names),
+                self._database.named("embeddings/upsert", **self._names),
                 {"model": self._encoder.model},
             )
 
     def _count(self, limit: int) -> _Counts:
-        query = self._database.named("embeddings/counts", **self._layout.names)
+        query = self._database.named("embeddings/counts", **self._names)
         return _Counts(*self._database.rows(query, {"limit": limit})[0])
 
     def _drop(self) -> None:
-        self._database.execute("drop table if exists pg_temp.embed_source, pg_temp.embed_vector")
+        for name in self._own.values():
+            self._database.execute(
+                self._database.quoted("drop table if exists {table}", table=f"pg_temp.{name}")
+            )
 
 
 def _progress(done: int, total: int) -> Progress:

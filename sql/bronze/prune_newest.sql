@@ -4,7 +4,7 @@
 -- A key is taken as Kafka has it, whole: what is alike here is alike to every reader. Left out are
 -- keys that the models cannot read, and keys that another partition knows only by tombstones: those
 -- stand by the clock, among all records of the key.
-insert into pg_temp.bictl_newest (key, has_schema, kafka_offset, position)
+insert into {bictl_newest} (key, has_schema, kafka_offset, position)
 select known.key, known.has_schema, known.kafka_offset, bronze.cdc_position(placed.event)
 from (
     select

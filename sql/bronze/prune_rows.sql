@@ -7,7 +7,7 @@ with leaving as materialized (
         b.kafka_offset,
         pg_column_size(b.kafka_key) + coalesce(pg_column_size(b.cdc_payload), 0) as bytes
     from {table} b
-    join pg_temp.bictl_newest newest
+    join {bictl_newest} newest
         on newest.key = b.kafka_key::text
         and newest.has_schema = (b.key_schema_id is not null)
         and newest.kafka_offset > b.kafka_offset

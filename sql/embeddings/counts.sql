@@ -5,4 +5,4 @@ select
     count(*) filter (where text_no <= %(limit)s) as changed,
     coalesce(max(text_no) filter (where text_no <= %(limit)s), 0) as texts,
     (select count(*) from {table}) as stored
-from embed_source
+from {embed_source}

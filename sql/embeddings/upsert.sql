@@ -20,8 +20,8 @@ select
     || setweight(to_tsvector('simple', left(coalesce(s.name, ''), 10000)), 'B')
     || setweight(to_tsvector('english', left(s.text, 50000)), 'D')
     || setweight(to_tsvector('simple', left(s.text, 50000)), 'D')
-from embed_source s
-join embed_vector v on v.text_no = s.text_no
+from {embed_source} s
+join {embed_vector} v on v.text_no = s.text_no
 order by {of_source}
 on conflict ({id}) do update set
     embedding = excluded.embedding,

@@ -5,7 +5,7 @@
 -- A row's text is its embedded columns, trimmed, those without a word left out, joined by '. '.
 -- The hash covers the version of that rule. A row without text gets no vector. The key's
 -- columns are called id_1, id_2 … here.
-create temp table embed_source as
+create temp table {embed_source} as
 with source as (
     select
         {columns},
@@ -44,8 +44,8 @@ select
     case when is_changed then code end as code
 from compared;
 
-create index on embed_source (text_no) where text_no is not null;
-analyze embed_source;
+create index on {embed_source} (text_no) where text_no is not null;
+analyze {embed_source};
 
-create temp table embed_vector (text_no bigint, embedding vector({dimension}))
+create temp table {embed_vector} (text_no bigint, embedding vector({dimension}))
 on commit delete rows;

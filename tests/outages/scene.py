@@ -71,7 +71,7 @@ class Broker:
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
         )
-        until(lambda: _listens(self._port), 30)
+        until(lambda: listens(self._port), 30)
 
     @property
     def pids(self) -> list[int]:
@@ -85,7 +85,7 @@ class Broker:
         return hasattr(self, "_process") and self._process.poll() is None
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
     import socket
 
     with suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
@@ -116,11 +116,14 @@ class Scene:
         """Fills the topic and makes the templates."""
         _produce(self.broker.wire.address, self.topic, records)
         settings = self._settings("template1", None)
+        self.slowest = 0.0  # seconds of the longest command on this machine, as it is today
         for name, words in STATES.items():
             bictl = Bictl(settings, self._directory)
+            started = time.monotonic()
             running = bictl.start("-q", *words, env={"BICTL_INGEST_BATCH_RECORDS": str(BATCH)})
             _, err = running.communicate(timeout=120)
             assert running.returncode == 0, err
+            self.slowest = max(self.slowest, time.monotonic() - started)
             self._templates[name] = settings
             settings = self._settings(settings.postgres.dbname, settings)
 

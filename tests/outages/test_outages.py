@@ -17,7 +17,7 @@ from scene import Scene, is_whole
 from bictl.clients import Clients
 from bictl.settings import Settings
 
-TIMEOUT = 12.0  # seconds: --timeout of every command here
+FIRM = 6.0  # seconds of --timeout beside the time that it takes to come to the middle
 GRACE = 5.0  # from there to the end by force
 START = 15.0  # that a loaded machine may take to load the program and to end it
 LASTS = 2.0  # how long a passing fault lasts
@@ -165,10 +165,11 @@ def test_an_outage(scene, tmp_path, record_property, service, fault, stage):
     with scene.pipeline(stage.begins) as settings, ExitStack() as held:
         bictl = Bictl(settings, tmp_path)
         held.callback(bictl.end)
+        timeout = round(FIRM + 2 * scene.slowest)
         freeze = held.enter_context(ExitStack())
         with in_the_middle(scene, settings, stage) as wait:
             running = bictl.start(
-                *("-q", "--timeout", f"{TIMEOUT:g}"), *stage.words, env=scene.through()
+                *("-q", "--timeout", str(timeout)), *stage.words, env=scene.through()
             )
             wait(running)
             before, began = scene.wire[service].connections, time.monotonic()
@@ -189,7 +190,7 @@ def test_an_outage(scene, tmp_path, record_property, service, fault, stage):
         scene.heal()
 
         judge(stage, fault, running.returncode, out, err, service)
-        assert took < TIMEOUT + GRACE + START
+        assert took < timeout + GRACE + START + scene.slowest
         assert tried < STORM
         is_whole(settings, tmp_path)
 
