@@ -30,6 +30,7 @@ from bictl.settings.redact import redact
 
 _LARGEST = 64 * 1024 * 1024  # bytes of an answer that are read
 _SHARING_OUT = b"cannot be completed because a rebalance is expected"
+_BUSY = {429, 502, 503, 504}  # of the worker, or of a proxy before one that is not up
 _REBALANCE = 0.5  # seconds between two tries while the workers share out their tasks
 _PORT_HINT = "[connect] url names the worker's REST port, 8083 by default"
 
@@ -177,6 +178,11 @@ class Rest:
             raise AccessDenied(
                 f"Kafka Connect at {self.address} refused {path} ({answer.status})",
                 hint="check [connect] username and password",
+            )
+        if answer.status in _BUSY:
+            raise Unreachable(
+                f"Kafka Connect at {self.address} answered {answer.status} to {path}",
+                hint="see whether the worker is up, then run the same command again",
             )
         if answer.status == 404 and answer.kind != "application/json":
             # Jetty answers so for ~2.5 s after the port opens; a connector that is not there is

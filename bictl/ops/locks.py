@@ -92,9 +92,11 @@ def stage_lock(
     """
     name = f"bictl:{stage}:{table}"
     try:
-        connection.rows("select set_config('application_name', %s, false)", [_application(command)])
+        # an open transaction keeps the server's session also behind a pooler that lends sessions
+        connection.execute("begin")
+        connection.rows(assets.sql("ops/hold"), [_application(command)])
         _retry(
-            lambda: connection.try_lock(name),
+            lambda: bool(connection.value(assets.sql("ops/lock"), [name])),
             lambda: _find_holder(connection, name),
             wait=wait,
             stop=stop,

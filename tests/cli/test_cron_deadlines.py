@@ -21,18 +21,11 @@ GRACE = 5.0
 START = 15.0  # seconds that a loaded machine may take to load the program and to end it
 NAMES = {"kafka": "Kafka at ", "s3": "the object store at ", "postgres": "Postgres at "}
 ASKED = [
-    ("kafka", ("ingest",)),
-    ("kafka", ("run",)),
-    ("s3", ("load-bronze",)),
-    ("postgres", ("run",)),
     ("postgres", ("search", "pump")),
     *(
         pytest.param(service, words, marks=pytest.mark.sweep)
         for service, words in (
             ("s3", ("ack",)),
-            ("postgres", ("load-bronze",)),
-            ("postgres", ("transform",)),
-            ("postgres", ("embed",)),
             ("postgres", ("migrate",)),
             ("postgres", ("prune", "--before", "1d", "--yes")),
             ("postgres", ("quarantine", "list")),

@@ -11,6 +11,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from cron_stages import until
 
 from bictl.bronze import migrate
 from bictl.clients import Clients
@@ -30,10 +31,10 @@ from bictl.settings import Postgres, Secret
 given = json.loads(sys.argv[1])
 given["password"] = Secret(sys.stdin.readline().rstrip("\\n"))
 postgres = Postgres(**given)
-one = Database(postgres)  # so that both locks are freed at one instant
+ledger = Database(postgres, application="the ledger's")
 with (
-    stage_lock(one, "load-bronze", "product", wait=0, command="load-bronze product"),
-    recorded(one, sys.argv[2], command="load-bronze", arguments={}),
+    stage_lock(Database(postgres), "load-bronze", "product", wait=0, command="load-bronze product"),
+    recorded(ledger, sys.argv[2], command="load-bronze", arguments={}),
 ):
     print("held", flush=True)
     sys.stdin.read()
@@ -140,8 +141,10 @@ def test_a_run_that_was_killed_is_recognised_by_the_next_one_and_a_living_one_is
     with recorded(database, str(uuid.uuid4()), command="embed", arguments={}):
         assert [row["status"] for row in rows(database)] == ["running", "running"]
     holder.send_signal(signal.SIGKILL)
-    with lock(clients, wait=20):  # its connections are gone
+    with lock(clients, wait=20):  # its connections end, one after the other
         pass
+    theirs = "select count(*) from pg_stat_activity where application_name = 'the ledger''s'"
+    until(lambda: database.value(theirs) == 0)
     again = str(uuid.uuid4())
     with recorded(database, again, command="embed", arguments={}):
         killed, _, mine = rows(database)

@@ -139,9 +139,11 @@ class Scene:
         """Settings of a copy at that state, to be broken."""
         template = self._templates[name]
         settings = self._settings(template.postgres.dbname, template)
-        yield settings
-        self.heal()
-        drop_database(self.shared, settings.postgres.dbname)
+        try:
+            yield settings
+        finally:
+            self.heal()
+            drop_database(self.shared, settings.postgres.dbname)
 
     def through(self, **elsewhere: str) -> dict[str, str]:
         """The environment that leads the program over the wires."""

@@ -17,6 +17,8 @@ from scene import Scene, is_whole
 from bictl.clients import Clients
 from bictl.settings import Settings
 
+pytestmark = pytest.mark.timeout(600)  # the scene is made within the first test
+
 FIRM = 6.0  # seconds of --timeout beside the time that it takes to come to the middle
 GRACE = 5.0  # from there to the end by force
 START = 15.0  # that a loaded machine may take to load the program and to end it

@@ -20,6 +20,8 @@ from servers import free_port
 
 from bictl.settings import Settings
 
+pytestmark = pytest.mark.timeout(600)  # the scene is made within the first test
+
 CONFIGURATION = """
 [databases]
 * = host=127.0.0.1 port={server}

@@ -20,6 +20,8 @@ from bictl.errors import BictlError, StageFailed, Unreachable
 from bictl.ingest import ingest
 from bictl.settings import Ingest, Settings
 
+pytestmark = pytest.mark.timeout(600)  # the scene is made within the first test
+
 
 def one_and_swept(first: Any, *others: Any) -> list[Any]:
     """The suite takes the first one, `make outages` the others too."""

@@ -395,15 +395,6 @@ def test_dbt_does_not_outlive_a_killed_bictl(stage, locked):
     other.close()
 
 
-def test_a_database_that_goes_away_meanwhile_is_unreachable(stage, fragile_stack):
-    def kill(progress):
-        if progress.done == 1:
-            fragile_stack.kill("postgres")
-
-    with pytest.raises(Unreachable):
-        stage.transform(on_progress=kill)
-
-
 def test_the_command_tells_it_as_json_and_then_has_nothing_to_do(stage, cli, events):
     stage.load(events().change("c", 1, "a"))
 

@@ -108,6 +108,15 @@ def test_a_rebalance_is_waited_for(replay, worker, status, words):
     assert len(replay.asked) == 2
 
 
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_a_worker_or_a_proxy_before_it_that_is_busy_is_to_be_asked_again(replay, worker, status):
+    replay.raw("/", status, "text/html", b"<html>later</html>")
+    with pytest.raises(Unreachable, match=f"answered {status} to /") as caught:
+        worker.worker()
+    assert (caught.value.exit_code, len(replay.asked)) == (4, 1)
+    assert caught.value.hint
+
+
 def test_an_endless_rebalance_ends_in_a_timeout(replay, worker):
     replay.say("/", 409, {"error_code": 409, "message": "rebalance is in progress"})
     with pytest.raises(TimedOut, match="sharing out their tasks"):
