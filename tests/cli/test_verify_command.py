@@ -175,6 +175,7 @@ def test_nothing_reachable_is_code_4_and_unknown_for_a_monitor(cli):
     ("arguments", "code", "said"),
     [
         (["--quick", "--deep"], 2, "exclude each other"),
+        (["--quick", "--expect-source", "1"], 2, "--quick counts no keys"),
         (["--select", "K55"], 2, "unknown check 'K55'"),
         (["--table", "produkt"], 2, "did you mean 'product'?"),
         (["--fail-on", "never"], 2, "--fail-on takes fail or warn"),
