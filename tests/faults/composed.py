@@ -359,6 +359,7 @@ class Damaged:
                 f"create view {STAGING} as select * from {FROZEN};"
             )
             self.model.shown = list(self.model.folded().values())
+            self.model.loads = {id: row.load for id, row in self.model.newest().items()}
             self.told("staging is a table from here on")
 
     def hide_from_staging(self, ids: set[int]) -> None:

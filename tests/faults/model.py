@@ -57,13 +57,14 @@ class Entry:
 
 @dataclass
 class Row:
-    """A row of bronze; a `stray` one names another life of the topic."""
+    """A row of bronze; a `stray` one names another life of the topic. `load` tells when it came."""
 
     partition: int
     offset: int
     made: Made
     file: str
     stray: bool = False
+    load: int = 0
 
 
 @dataclass
@@ -119,6 +120,7 @@ class Model:
     pruned: set[Place] = field(default_factory=set)
     unique: bool = True
     shown: list[Made] | None = None  # staging, where it is no view
+    loads: dict[int, int] = field(default_factory=dict)  # and when the rows came that it shows
     vectors: dict[int, str] = field(default_factory=dict)  # id, the name that was embedded
     unfindable: set[int] = field(default_factory=set)
     unindexed: bool = False
@@ -151,6 +153,10 @@ class Model:
 
     def folded(self) -> dict[int, Made]:
         """The newest record of each product that is there, as bronze tells it."""
+        return {id: row.made for id, row in self.newest().items()}
+
+    def newest(self) -> dict[int, Row]:
+        """The rows that hold those records."""
         newest: dict[tuple[int, bool, int], Row] = {}
         for row in self.rows:
             place = (row.made.id, row.stray, row.partition)
@@ -160,7 +166,7 @@ class Model:
         for (id, *_), row in newest.items():
             if id not in found or self._rank(found[id]) < self._rank(row):
                 found[id] = row
-        return {id: row.made for id, row in found.items() if row.made.op not in ("", "d")}
+        return {id: row for id, row in found.items() if row.made.op not in ("", "d")}
 
     def _rank(self, row: Row) -> tuple[bool, str, int]:
         """Of newest rows of several partitions, the greatest counts. A tombstone stands where the
@@ -324,6 +330,9 @@ class Model:
             )
         }
         found.of("shown otherwise", other)
+        came = {id: row.load for id, row in self.newest().items()}
+        both = self.loads.keys() & came.keys() & shown.keys()
+        found.of("shown as it came before", (id for id in both if self.loads[id] != came[id]))
 
     def _vectors(self, found: Truth) -> None:
         shown = {one.id: one.name for one in self.staged()}

@@ -21,7 +21,7 @@ from bictl.verify import Report
 from bictl.verify.report import State
 
 SEEDS = range(300)
-SAMPLE = range(0, 300, 25)
+SAMPLE = (8, 28, 48, 62, 78, 112, 134, 142)  # of two bases; no fault, a forgery, what hides
 
 
 @dataclass

@@ -17,13 +17,9 @@ from bictl.clients import Clients
 ALL = [*sources.all, *stages.all, *memory.all]
 SAMPLE = {
     "keys-keys_move_between_partitions-alone0",
-    "keys-primary_keys_are_updated-alone0",
-    "values-rows_without_text-alone0",
-    "columns-a_column_is_added-alone0",
     "snapshots-a_second_snapshot_closes_what_was_deleted_unseen-alone0",
     "in_flight-young_objects_are_not_loaded-alone0",
     "at_once-two_ingests_that_cut_differently-writers1",
-    "replay-the_ledger_is_lost-alone0",
     "pruned-history_is_pruned-alone0",
     "expired-the_oldest_objects_have_expired-alone0",
     "quarantine-refused_records_are_acknowledged-alone0",
