@@ -2,6 +2,7 @@
 that are added; with and without writers.
 """
 
+import dataclasses
 import secrets
 import time
 from collections.abc import Iterator
@@ -11,6 +12,7 @@ import pytest
 import results
 from databases import drop_database
 from kafka import KafkaProducer, TopicPartition
+from kafka.admin import ConfigResource, ConfigResourceType
 from pipelines import OLD, Pipeline, _encoder
 from scenes import Scene, Written, envelope, now_ms
 from variations import Variation, Variations, alarms, false_alarms
@@ -18,6 +20,7 @@ from variations import Variation, Variations, alarms, false_alarms
 from bictl.clients import Clients
 from bictl.ingest.acknowledge import acknowledge
 from bictl.records import Range
+from bictl.settings import Connect, SqlServer
 
 pytestmark = [pytest.mark.jvm, pytest.mark.timeout(300)]
 found = Variations([])
@@ -221,12 +224,12 @@ def everything_that_was_read_is_discarded(scene: Scene) -> None:
 
 @legal("retention", times=2, writers=False)
 def segments_pass_their_time(scene: Scene) -> None:
-    """The broker's own retention, not a person's."""
-    scene.create(2, retention_ms=500, segment_ms=200)
+    """The broker's own retention, not a person's; it begins when everything was read."""
+    scene.live(40)
     reader = scene.pipeline.clients.reader
-    written = scene.traffic(30, at=None)
-    scene.send(written)
-    scene.settle()
+    shorter = {"retention.ms": "500", "segment.ms": "200"}
+    with scene.admin() as admin:
+        admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, scene.topic, shorter)])
     until(lambda: reader.offsets(scene.topic, [0])[0].start > 0)
 
 
@@ -335,6 +338,8 @@ def new_scene(shared, prepared, new_settings, fixture_records):
     def make(variation: Variation) -> Scene:
         topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
         settings = new_settings(topic, prepared.postgres.dbname)
+        # nobody captures anything: source and connector are out of scope
+        settings = dataclasses.replace(settings, connect=Connect(), sqlserver=SqlServer())
         pipeline = Pipeline(settings, Clients(settings))
         chance = variation.chance()
         made.append(KafkaScene(pipeline, chance, _encoder, samples=fixture_records))
