@@ -20,7 +20,7 @@ from variations import Variation, Variations, alarms, false_alarms
 from bictl.clients import Clients
 from bictl.ingest.acknowledge import acknowledge
 from bictl.records import Range
-from bictl.settings import Connect, SqlServer
+from bictl.settings import Connect, Source, SqlServer
 
 pytestmark = [pytest.mark.jvm, pytest.mark.timeout(300)]
 found = Variations([])
@@ -339,7 +339,9 @@ def new_scene(shared, prepared, new_settings, fixture_records):
         topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
         settings = new_settings(topic, prepared.postgres.dbname)
         # nobody captures anything: source and connector are out of scope
-        settings = dataclasses.replace(settings, connect=Connect(), sqlserver=SqlServer())
+        settings = dataclasses.replace(
+            settings, connect=Connect(), source=Source(), sqlserver=SqlServer()
+        )
         pipeline = Pipeline(settings, Clients(settings))
         chance = variation.chance()
         made.append(KafkaScene(pipeline, chance, _encoder, samples=fixture_records))
