@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 INSTALL := $(UV) pip install --quiet --compile-bytecode --python $(BIN)/python --require-hashes --no-deps
 
-.PHONY: demo test test-jvm sweep fuzz chaos soak outages lint bench docs lock clean
+.PHONY: demo test test-jvm faults sweep fuzz chaos soak outages lint bench docs lock clean
 
 demo: $(VENV)/slim  ## the whole pipeline on this machine, with sample data
 	@$(BIN)/bictl demo $(ARGS)
@@ -15,6 +15,14 @@ test: $(VENV)/full  ## every test that needs no Java
 
 test-jvm: $(VENV)/full  ## against a real Kafka, Connect and Debezium; needs Java 17 and Maven
 	$(BIN)/pytest -m jvm $(ARGS)
+
+faults: $(VENV)/full  ## every fault of the catalogue, and what others see of it: docs/faults.md
+	@rm -f $(FAULTS)
+	BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m 'not jvm' -n 2 tests/faults/test_faults.py $(ARGS)
+	BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m jvm tests/jvm/test_faults_kafka.py $(ARGS)
+	@$(BIN)/python tests/faults/table.py $(FAULTS) --markdown > docs/faults.md || true
+	@$(BIN)/python tests/faults/table.py $(FAULTS)
+FAULTS := $(abspath $(VENV)/faults.jsonl)
 
 sweep: $(VENV)/full  ## the long sweeps
 	$(BIN)/pytest -m sweep $(ARGS)

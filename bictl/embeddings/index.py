@@ -97,7 +97,7 @@ class VectorIndex:
     def _found(self) -> list[tuple[str, bool, bool]]:
         found = self._database.rows(
             assets.sql("embeddings/index_state"),
-            {"table": quoted(self._layout.table.embeddings)},
+            {"table": quoted(self._layout.table.embeddings), "ours": self._layout.index},
         )
         return [(name, is_valid, is_in_progress) for name, is_valid, is_in_progress in found]
 

@@ -357,6 +357,40 @@ def other_topics(bronze: Bronze, found: Comparison, *, table: "Table") -> Findin
     )
 
 
+def ordered(shelf: Shelf, bronze: Bronze, numbers: Mapping[str, int], *, table: "Table") -> Finding:
+    """B14: the number that orders a generation is the same in its manifests and in Postgres."""
+    said: dict[str, dict[int, list[str]]] = {}
+    for batch in shelf.batches:
+        if batch.sound and batch.manifest:
+            of_life = said.setdefault(batch.manifest.generation, {})
+            of_life.setdefault(batch.manifest.generation_no, []).append(batch.key)
+    loaded = {generation for generation, _ in bronze.held}
+    wrong, words = list[str](), list[str]()
+    for life, by_number in said.items():
+        known = numbers.get(life)
+        if known is None and life in loaded:
+            wrong.append(life)
+            words.append(f"bronze.cdc_generation does not know {life}")
+        elif known is not None and known not in by_number:
+            wrong.append(life)
+            words.append(f"{life} is {known} in bronze.cdc_generation, {min(by_number)} in objects")
+        elif len(by_number) > 1:
+            most = max(by_number, key=lambda number: (number == known, len(by_number[number])))
+            odd = [key for number, keys in by_number.items() if number != most for key in keys]
+            wrong += odd
+            words.append(f"{life} is {most}, other objects say otherwise: {of_keys(odd)}")
+    if not wrong:
+        return passed(len(shelf.batches) or len(shelf.places))
+    return Finding(
+        state=State.FAIL,
+        evaluated=len(shelf.batches),
+        extra=of_keys(wrong),
+        message=f"which record is the newest depends on it: {'; '.join(words)}",
+        hint=f"delete a wrong object, then bictl ingest --table {table.name} --fill; "
+        f"or put bronze.cdc_generation right: bictl load-bronze --table {table.name} --replay",
+    )
+
+
 def tally(found: Comparison) -> Tally:
     """Records in sound objects, and those that stand in bronze or the quarantine."""
     missing = found.missing

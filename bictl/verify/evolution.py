@@ -1,7 +1,7 @@
 """The source's columns as its newest record has them, against those that the model shows."""
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,13 @@ _FAMILY = {
     "datetime": "datetime2", "smalldatetime": "datetime2", "binary": "varbinary",
     "image": "varbinary", "rowversion": "varbinary", "timestamp": "varbinary",
     "hierarchyid": "varbinary", "double": "float", "integer": "int", "boolean": "bit",
+}  # fmt: skip
+_POSTGRES = {  # what dbt/macros/cdc_types.sql makes of each family
+    "nvarchar": "text", "bit": "boolean", "smallint": "smallint", "int": "integer",
+    "bigint": "bigint", "decimal": "numeric", "number": "numeric", "real": "real",
+    "float": "double precision", "date": "date", "time": "time without time zone",
+    "datetime2": "timestamp without time zone", "datetimeoffset": "timestamp with time zone",
+    "varbinary": "bytea",
 }  # fmt: skip
 _AS_TEXT = {"decimal", "datetime2", "time", "datetimeoffset", "varbinary"}  # in some mode or other
 
@@ -77,12 +84,25 @@ def as_the_source(
     columns: Sequence[Column] | None,
     *,
     rows: Callable[[], int] = lambda: 0,
+    shown: Mapping[str, str] | None = None,
     table: "Table",
 ) -> Finding:
     """T7: the model shows the columns that the source has, and no others; `rows` are in bronze,
-    asked only where none of them has columns."""
+    asked only where none of them has columns. `shown` are the types of what stands in Postgres,
+    which has to be what the model says; None or empty where nothing stands there."""
     if model is None:
         return passed(1, f"not compared: {table.staging} is not made of literal columns")
+    if shown and (other := _not_as_said(model, shown)):
+        return Finding(
+            state=State.FAIL,
+            evaluated=len(model.columns),
+            missing=_names(other),
+            expected=f"{len(model.columns)} columns as {table.staging} says them",
+            actual=f"{len(shown)} columns",
+            message=f"{table.staging} in Postgres is not what its model says: "
+            f"{'; '.join(other.values())}",
+            hint=f"bictl transform --table {table.name} --force",
+        )
     if columns is None:
         return passed(min(rows(), 1), "no record has a row")
     found = difference(model, columns)
@@ -104,6 +124,19 @@ def as_the_source(
         message="; ".join(words),
         hint=f"bictl tables sync --table {table.name} --dry-run; bronze keeps every column",
     )
+
+
+def _not_as_said(model: "Model", shown: Mapping[str, str]) -> dict[str, str]:
+    """Columns that the relation lacks, or has in another type, in words."""
+    found = {}
+    for column in model.columns:
+        wanted = _POSTGRES.get(_parts(column.type)[0])
+        there = shown.get(column.name)
+        if there is None:
+            found[column.name] = f"{column.name} is not there"
+        elif wanted is not None and there != wanted:
+            found[column.name] = f"{column.name} is {there} and not {wanted}"
+    return found
 
 
 def _names(names: Iterable[str]) -> Sample:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 READERS = 8  # objects that are asked for their manifests at a time
 _BODIES = 2  # bodies that are in memory at a time
 # verify's own reading of a line's head; the loader has its own
-_HEAD = re.compile(rb'\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),"timestamp":-?\d+,')
+_HEAD = re.compile(rb'\{"topic":"([^"]+)","partition":(\d+),"offset":(\d+),"timestamp":(-?\d+),')
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,6 +123,8 @@ def judge_body(batch: Batch, manifest: Manifest, body: bytes, *, deep: bool) -> 
         damage = f"its {len(body)} bytes are not those that were sealed (sha256 differs)"
     elif deep or held is None:
         damage, held = _judge_lines(manifest, body)
+        if deep and not damage:
+            damage = _judge_summary(manifest, body)
     return replace(batch, size=len(body), damage=damage, held=held)
 
 
@@ -140,6 +142,24 @@ def _judge_lines(manifest: Manifest, body: bytes) -> tuple[str, Ranges | None]:
     if offsets and not manifest.first <= offsets[0] <= offsets[-1] < manifest.next:
         return f"its offsets leave {manifest.range}", held
     return "", held
+
+
+def _judge_summary(manifest: Manifest, body: bytes) -> str:
+    """What the manifest says of the records' values and times that the lines do not."""
+    times, tombstones = list[int](), 0
+    for line in wire.read_lines(body):
+        head = _HEAD.match(line)
+        times.append(int(head[4]) if head else 0)
+        tombstones += b'"value":null' in line and wire.parse_line(line).value is None
+    if tombstones != manifest.tombstones:
+        return f"it holds {tombstones} tombstones, its manifest says {manifest.tombstones}"
+    span = min(times, default=None), max(times, default=None)
+    if span != (manifest.min_timestamp, manifest.max_timestamp):
+        return (
+            f"its records are from {span[0]} to {span[1]}, its manifest says "
+            f"{manifest.min_timestamp} to {manifest.max_timestamp}"
+        )
+    return ""
 
 
 def read_offsets(manifest: Manifest, lines: Iterable[bytes]) -> Sequence[int]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from bictl.errors import SchemaMismatch
 from bictl.verify.bronze import Bronze
 from bictl.verify.objects import Entry
-from bictl.verify.report import Finding, Kind, State, of_keys, passed
+from bictl.verify.ranges import Ranges, in_words, total
+from bictl.verify.report import Finding, Kind, State, of_keys, of_ranges, passed
 from bictl.verify.shelf import Place, Shelf
 
 if TYPE_CHECKING:
@@ -50,6 +51,15 @@ def ledger(entries: Sequence[Entry], bronze: Bronze, shelf: Shelf, *, table: "Ta
     listed = {batch.key for batch in shelf.batches}
     unknown = sorted(key for key in bronze.files if key in listed and key not in known)
     evaluated = len(known) + len(unknown)
+    if not unknown and (other := _described_otherwise(entries, shelf)):
+        return Finding(
+            state=State.WARN,
+            evaluated=evaluated,
+            extra=of_keys(other),
+            message=f"{len(other)} objects are described otherwise in the ledger than by their "
+            f"manifests: {of_keys(other)}",
+            hint=f"bictl verify --table {table.name} --deep; O6 tells which is wrong",
+        )
     if not unknown:
         return passed(evaluated or 1)
     return Finding(
@@ -61,15 +71,36 @@ def ledger(entries: Sequence[Entry], bronze: Bronze, shelf: Shelf, *, table: "Ta
     )
 
 
-def conflicts(count: int) -> Finding:
+def _described_otherwise(entries: Sequence[Entry], shelf: Shelf) -> list[str]:
+    """Objects with the bytes that were loaded, whose manifest says other things of them."""
+    manifests = {batch.key: batch.manifest for batch in shelf.batches if batch.manifest}
+    return [
+        entry.key
+        for entry in entries
+        if (manifest := manifests.get(entry.key))
+        and manifest.sha256 == entry.sha256
+        and entry.stamps is not None
+        and (entry.range, entry.records, *entry.stamps)
+        != (
+            manifest.range,
+            manifest.records,
+            manifest.tombstones,
+            manifest.min_timestamp,
+            manifest.max_timestamp,
+        )
+    ]
+
+
+def conflicts(met: Ranges) -> Finding:
     """B9: no loader ever met two different records at one offset."""
-    if count == 0:
+    if not met:
         return passed(1)
     return Finding(
         state=State.FAIL,
         evaluated=1,
         kind=Kind.LOSS,
-        message=f"{count} offsets came twice with different content",
+        extra=of_ranges(met),
+        message=f"{in_words(met)} ({total(met)} offsets) came twice with different content",
         hint="select * from bictl.offset_conflict",
     )
 

@@ -1,6 +1,6 @@
 """The objects: what is listed, whether each is what was sealed, and whether they form one chain."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ from bictl.records import Range
 from bictl.verify.contents import Contents
 from bictl.verify.ranges import in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, of_keys, of_ranges, passed
-from bictl.verify.shelf import Shelf, overlaps, unclaimed
+from bictl.verify.shelf import Place, Shelf, overlaps, unclaimed
 
 if TYPE_CHECKING:
     from bictl.settings import Table
@@ -30,6 +30,7 @@ class Entry:
     records: int = 0
     size: int = 0
     sealed: datetime | None = None
+    stamps: tuple[int, int | None, int | None] | None = None  # tombstones, timestamps from and to
 
 
 def foreign(shelf: Shelf) -> Finding:
@@ -128,9 +129,24 @@ def vanished(
     )
 
 
-def frontier_objects(shelf: Shelf, *, table: "Table") -> Finding:
-    """O7: what outlives the batches can be believed."""
+def frontier_objects(
+    shelf: Shelf, *, again: "Callable[[], Collection[Place]]", table: "Table"
+) -> Finding:
+    """O7: what outlives the batches is there for each partition, and can be believed.
+
+    `again` looks once more, where one is missing: ingest writes it just after a first batch.
+    """
     evaluated = len(shelf.kept) + len(shelf.damaged)
+    gone = [] if shelf.damaged else _without_frontier(shelf, table, again)
+    if gone:
+        return Finding(
+            state=State.WARN,
+            evaluated=evaluated,
+            missing=of_keys(gone),
+            message=f"{len(gone)} frontier objects are gone, which have to outlive the batches: "
+            f"{of_keys(gone)}",
+            hint=f"bictl ingest --table {table.name}",
+        )
     if not shelf.damaged:
         return passed(evaluated or 1)
     said = "; ".join(f"{key}: {why}" for key, why in shelf.damaged.items())
@@ -141,6 +157,19 @@ def frontier_objects(shelf: Shelf, *, table: "Table") -> Finding:
         message=f"{len(shelf.damaged)} frontier objects are not believed: {said}",
         hint=f"delete them, then: bictl ingest --table {table.name}",
     )
+
+
+def _without_frontier(
+    shelf: Shelf, table: "Table", again: "Callable[[], Collection[Place]]"
+) -> list[str]:
+    """Keys of the frontier objects that partitions lack; a generation that has none at all is from
+    before there were any."""
+    from bictl.ingest.frontier_object import frontier_key
+
+    written = {generation for generation, _ in shelf.kept}
+    gone = [place for place in shelf.chains if place[0] in written and place not in shelf.kept]
+    there = again() if gone else ()
+    return [frontier_key(table.prefix, *place) for place in gone if place not in there]
 
 
 def changed(shelf: Shelf, ledger: Sequence[Entry], *, table: "Table") -> Finding:
@@ -161,7 +190,8 @@ def changed(shelf: Shelf, ledger: Sequence[Entry], *, table: "Table") -> Finding
         evaluated=len(both),
         extra=of_keys(other),
         message=f"{len(other)} objects changed since they were loaded: {of_keys(other)}",
-        hint=f"bictl load-bronze --table {table.name}",
+        hint=f"bictl verify --table {table.name} --deep; a wrong object: delete it, then "
+        f"bictl ingest --table {table.name} --fill; a wrong ledger: restore it from a backup",
     )
 
 

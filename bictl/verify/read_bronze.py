@@ -10,7 +10,8 @@ from bictl.records import Range
 from bictl.verify.bronze import Bronze, Origin, Rejected
 from bictl.verify.meta import Verdict
 from bictl.verify.objects import Entry
-from bictl.verify.ranges import Packed, subtract
+from bictl.verify.ranges import Packed, Ranges, merged, subtract
+from bictl.verify.schemas import Schemas, is_described
 from bictl.verify.shelf import Place
 from bictl.verify.snapshots import Snapshot
 
@@ -146,15 +147,16 @@ def read_ledger(database: "Database", table: "Table") -> tuple[Entry, ...]:
     rows = database.rows(assets.sql("verify/ledger"), {"topic": table.topic})
     return tuple(
         Entry(
-            key=key,
-            sha256=sha256,
-            generation=generation,
-            range=Range(partition, first, after),
-            records=records,
-            size=size,
-            sealed=sealed,
+            key=row[0],
+            sha256=row[1],
+            generation=row[2],
+            range=Range(*row[3:6]),
+            records=row[6],
+            size=row[7],
+            sealed=row[8],
+            stamps=row[9:12],
         )
-        for key, sha256, generation, partition, first, after, records, size, sealed in rows
+        for row in rows
     )
 
 
@@ -173,12 +175,34 @@ def read_snapshots(database: "Database", table: "Table") -> tuple[Snapshot, ...]
     return tuple(Snapshot(**row) for row in database.dicts(query, {"topic": table.topic}))
 
 
-def read_conflicts(database: "Database", table: "Table") -> int:
-    """How often a loader met two different records at one offset."""
-    return int(
-        database.value(
-            "select count(*) from bictl.offset_conflict where kafka_topic = %s", [table.topic]
-        )
+def read_conflicts(database: "Database", table: "Table") -> Ranges:
+    """Where a loader met two different records at one offset."""
+    query = "select kafka_partition, kafka_offset from bictl.offset_conflict where kafka_topic = %s"
+    rows = database.rows(query, [table.topic])
+    return merged(Range(partition, offset, offset + 1) for partition, offset in rows)
+
+
+def read_numbers(database: "Database", table: "Table") -> dict[str, int]:
+    """The generations' numbers, which order them."""
+    query = "select generation, generation_no from bronze.cdc_generation where kafka_topic = %s"
+    return dict(database.rows(query, [table.topic]))
+
+
+def read_schemas(database: "Database", table: "Table") -> Schemas:
+    """The interned schemas that rows name, and where those rows stand that name a bad one."""
+    used = database.rows(
+        database.named("verify/schemas_used", bronze=table.bronze), {"topic": table.topic}
+    )
+    wrong = [id for id, schema, fields in used if not is_described(schema, fields)]
+    if not wrong:
+        return Schemas(used=len(used))
+    query = database.named("verify/schemas_rows", bronze=table.bronze)
+    rows = database.rows(query, {"topic": table.topic, "wrong": wrong})
+    return Schemas(
+        used=len(used),
+        gone=tuple(id for id, schema, _ in used if schema is None),
+        other=tuple(id for id, schema, _ in used if schema is not None and id in wrong),
+        rows=tuple(Range(partition, first, after) for partition, first, after in rows),
     )
 
 

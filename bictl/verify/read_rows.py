@@ -45,7 +45,7 @@ def read_staging(
     that folds bronze itself. A cell that cannot be read spoils all three."""
     columns_needed = (*table.id, *STAGING_COLUMNS)
     require(database, staging, columns_needed, hint=f"bictl transform --table {table.name}")
-    pairs = _pairs(database, table, staging, model)
+    pairs = pairs_of(database, table, staging, model)
     keys, of_keys_ = _keys_query(database, table, staging)
     cells, of_cells = _cells(database, table, staging)
     query = fold(database, table) + _staged(database, table, staging) + keys + cells
@@ -64,7 +64,7 @@ def read_staging_values(
 ) -> Values:
     """Cells that are NULL where the newest record has a value, or differ from it; which field is
     which column the model says, else their names."""
-    pairs = _pairs(database, table, staging, model)
+    pairs = pairs_of(database, table, staging, model)
     query, given = _cells(database, table, staging)
     query = fold(database, table) + _staged(database, table, staging) + query
     query += _cells_count(database, pairs)
@@ -106,7 +106,7 @@ def _staged(database: "Database", table: "Table", staging: str, names: Sequence[
     )
 
 
-def _pairs(
+def pairs_of(
     database: "Database", table: "Table", staging: str, model: "Model | None"
 ) -> list[tuple[str, str, bool]]:
     """Which field is which column."""
@@ -135,11 +135,11 @@ def _values(
     """What was counted, with some of the keys wherever a cell is lost or differs."""
     rows, *counts = row
     lost, different = {}, {}
-    for (field, name, _), null, other in zip(pairs, counts[::2], counts[1::2], strict=True):
+    for pair, null, other in zip(pairs, counts[::2], counts[1::2], strict=True):
         if null:
-            lost[field] = _cell_keys(database, table, staging, field, name, null, lost=True)
+            lost[pair[0]] = _cell_keys(database, table, staging, pair, null, lost=True)
         if other:
-            different[field] = _cell_keys(database, table, staging, field, name, other, lost=False)
+            different[pair[0]] = _cell_keys(database, table, staging, pair, other, lost=False)
     return Values(rows=rows, lost=lost, different=different)
 
 
@@ -155,18 +155,24 @@ def _cell_keys(
     database: "Database",
     table: "Table",
     staging: str,
-    field: str,
-    name: str,
+    pair: tuple[str, str, bool],
     size: int,
     *,
     lost: bool,
 ) -> Sample:
     """Some of the keys whose cell is lost, or differs."""
-    query, given = _cells(database, table, staging)
-    query = fold(database, table) + _staged(database, table, staging) + query
+    field, name, exact = pair
+    query, given = newest_cells(database, table, staging)
     query += database.named("verify/cells_keys", column=name)
-    parameters = {**given, "field": field, "lost": lost}
-    return of_keys(_in_words(table, [key for (key,) in database.rows(query, parameters)]), size)
+    parameters = {**given, "field": field, "lost": lost, "exact": exact}
+    return of_keys(in_words_of(table, [key for (key,) in database.rows(query, parameters)]), size)
+
+
+def newest_cells(database: "Database", table: "Table", staging: str) -> tuple[Any, dict[str, Any]]:
+    """The fold, and each newest row beside what staging shows, for a query from `pair`; with its
+    parameters."""
+    query, given = _cells(database, table, staging)
+    return fold(database, table) + _staged(database, table, staging) + query, given
 
 
 def _cells(database: "Database", table: "Table", staging: str) -> tuple[Any, dict[str, Any]]:
@@ -238,7 +244,9 @@ def read_vectors(database: "Database", table: "Table") -> Vectors:
         bent=found["bent"],
         dimensions=tuple(found["dimensions"] or ()),
         models=tuple(found["models"] or ()),
-        bad=tuple(_in_words(table, found["bad_keys"] or [])),
+        bad=tuple(in_words_of(table, found["bad_keys"] or [])),
+        twice=found["twice"],
+        doubled=tuple(in_words_of(table, found["twice_keys"] or [])),
     )
 
 
@@ -256,10 +264,10 @@ def fold_parameters(table: "Table") -> dict[str, Any]:
 def _keys(table: "Table", found: Mapping[str, Any], name: str, listed: str = "") -> Sample:
     size = found[name]
     keys = found[listed or f"{name}_keys"] or []
-    return of_keys(_in_words(table, keys), size) if size else NOTHING
+    return of_keys(in_words_of(table, keys), size) if size else NOTHING
 
 
-def _in_words(table: "Table", identities: Sequence[str | None]) -> list[str]:
+def in_words_of(table: "Table", identities: Sequence[str | None]) -> list[str]:
     """Keys as a person reads them, and gives them to trace; of a row without one, a dash."""
     return [
         "-" if one is None else in_words(table.key, values_of(table.key, one)) for one in identities

@@ -39,6 +39,8 @@ class Vectors:
     dimensions: tuple[int, ...]
     models: tuple[str, ...]
     bad: tuple[str, ...]
+    twice: int = 0  # vectors beyond the first one of their key
+    doubled: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,6 +109,15 @@ def findable(found: Vectors, covered: Coverage, *, table: "Table") -> Finding:
     """E4: no vector is NULL, zero, or of another length than 1."""
     evaluated = found.rows or _when_none_expected(covered)
     bad = found.nulls + found.zeros + found.bent
+    if not bad and found.twice:
+        return Finding(
+            state=State.FAIL,
+            evaluated=evaluated,
+            extra=of_keys(found.doubled, found.twice),
+            message=f"{found.twice} vectors too many: search finds {of_keys(found.doubled)} twice",
+            hint=f"delete the copies, then make {', '.join(table.id)} the key of "
+            f"{table.embeddings} again",
+        )
     if not bad:
         return passed(evaluated)
     return Finding(

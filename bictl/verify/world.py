@@ -6,7 +6,7 @@ for one timeout and not for one each.
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -33,6 +33,7 @@ from bictl.verify.captured import SourceKeys
 from bictl.verify.carried import Carried
 from bictl.verify.contents import Contents
 from bictl.verify.cut import Anchor, Cut, Ends, Life
+from bictl.verify.decoded import Decoded
 from bictl.verify.evolution import read_columns
 from bictl.verify.expired import Expired, Rules, find_expired
 from bictl.verify.inspect import Listing, list_objects, read_batches
@@ -43,8 +44,10 @@ from bictl.verify.objects import Entry
 from bictl.verify.one_snapshot import OneSnapshot
 from bictl.verify.ranges import Ranges, merged, subtract
 from bictl.verify.read_carried import read_carried
+from bictl.verify.read_decoded import read_decoded
 from bictl.verify.read_replaced import read_replaced
 from bictl.verify.replaced import Replaced, claims
+from bictl.verify.schemas import Schemas
 from bictl.verify.searched import Encoded, Recall, Selves, Use, usable
 from bictl.verify.shelf import Acked, Batch, Place, Shelf, end_of
 from bictl.verify.slices import WHOLE, Looked, Slice, looked
@@ -248,6 +251,12 @@ class World:
         from bictl.ingest.frontier_object import read_kept
 
         return read_kept(self._objects, self.table.prefix, topic=self.table.topic)
+
+    def kept_by_now(self) -> "Collection[Place]":
+        """The partitions that have a frontier object by now."""
+        from bictl.ingest.frontier_object import read_kept
+
+        return read_kept(self._objects, self.table.prefix, topic=self.table.topic).found.keys()
 
     @once
     def first_listing(self) -> Listing:
@@ -465,9 +474,21 @@ class World:
         return () if self.is_new else self._in_snapshot(read_bronze.read_ledger, self.table)
 
     @once
-    def conflicts(self) -> int:
-        """How often a loader met two different records at one offset."""
-        return 0 if self.is_new else self._in_snapshot(read_bronze.read_conflicts, self.table)
+    def conflicts(self) -> Ranges:
+        """Where a loader met two different records at one offset."""
+        return () if self.is_new else self._in_snapshot(read_bronze.read_conflicts, self.table)
+
+    @once
+    def numbers(self) -> dict[str, int]:
+        """The numbers that order the generations in Postgres."""
+        return {} if self.is_new else self._in_snapshot(read_bronze.read_numbers, self.table)
+
+    @once
+    def schemas(self) -> Schemas:
+        """The interned schemas that bronze's rows name."""
+        if not self.bronze.exists:
+            return Schemas(used=0)
+        return self._in_snapshot(read_bronze.read_schemas, self.table)
 
     @once
     def later_shelf(self) -> Shelf:
@@ -646,6 +667,12 @@ class World:
         return self._in_snapshot(read, self.table, self.question.staging)
 
     @once
+    def decoded(self) -> Decoded:
+        """Numbers, times and bytes of staging, decoded a second time."""
+        read = partial(read_decoded, model=self.staging_model)
+        return self._in_snapshot(read, self.table, self.question.staging)
+
+    @once
     def carried(self) -> Carried:
         """What the wire could not carry."""
         return self._in_snapshot(read_carried, self.table, self.staging_model)
@@ -659,6 +686,11 @@ class World:
     def staging_model(self) -> "Model | None":
         """What the staging model's file says."""
         return self.question.staging_model()
+
+    @once
+    def staging_types(self) -> dict[str, str]:
+        """The types of the staging relation's columns; nothing where it is not there."""
+        return self._in_snapshot(columns, self.question.staging)
 
     @once
     def source_columns(self) -> tuple[Column, ...] | None:

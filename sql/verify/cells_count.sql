@@ -6,4 +6,6 @@
     count(*) filter (
         where (%(exact)s::boolean[])[{number}]
             and {column}::text <> bictl_row ->> (%(fields)s::text[])[{number}]
+            or {column} is not null
+            and jsonb_typeof(bictl_row -> (%(fields)s::text[])[{number}]) = 'null'
     )

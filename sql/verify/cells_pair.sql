@@ -59,6 +59,7 @@ pair as (
                 where bronze.is_unavailable(lacking.value #>> '{}') and told.fields ? lacking.key
             )
         end as bictl_row,
+        b.schema_id as bictl_schema,
         staged.*
     from newest
     join {bronze} b on b.id = newest.record_id

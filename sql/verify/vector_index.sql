@@ -10,5 +10,5 @@ from pg_index i
 join pg_class c on c.oid = i.indexrelid
 join pg_am m on m.oid = c.relam and m.amname = 'hnsw'
 join pg_opclass o on o.oid = i.indclass[0]
-where i.indrelid = to_regclass(%(table)s)
+where i.indrelid = to_regclass(%(table)s) and i.indpred is null -- a partial one finds only some
 order by c.relname
