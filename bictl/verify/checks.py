@@ -137,7 +137,6 @@ CHECKS: tuple[Definition, ...] = (
             table=w.table,
         ),
         needs_count=True,
-        kind=_LOSS,
         grows="with records, and with keys at the source",
     ),
     Definition(
