@@ -93,7 +93,8 @@ def _right(layers: "dict[str, Layer]") -> Told:
             continue
         if not (is_above and name in (KEY, STAGING)):
             why = layer.said[0] if layer.said else ""
-            return Told(reason=reason, sentence=f"{words}: {why}" if why else words)
+            joint = " " if why.startswith("by ") else ": "
+            return Told(reason=reason, sentence=f"{words}{joint}{why}" if why else words)
     if waiting:
         return Told(reason="waiting", sentence=f"on its way: not yet in {', '.join(waiting)}")
     for name, state, reason, words in _NOTES:
@@ -110,7 +111,7 @@ _ENDS = (
     (OBJECTS, "no record", "no record", "there never was a record to carry"),
     (KAFKA, "no record", "no record", "there never was a record to carry"),
     (BRONZE, "pruned", "pruned", "pruned from bronze, after a newer record of its key came"),
-    (KEY, "superseded", "overwritten", "overwritten by a newer record"),
+    (KEY, "superseded", "overwritten", "overwritten"),
     (STAGING, "closed", "closed", "closed by a snapshot"),
     (STAGING, "deleted", "deleted", "deleted at the source"),
 )

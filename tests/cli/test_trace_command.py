@@ -107,6 +107,7 @@ def test_off_a_terminal_it_is_a_line_a_layer(loaded, cli):
     assert done.exit_code == 0
     cells = [line.split("\t") for line in done.stdout.splitlines()]
     assert [(cell[0], cell[1]) for cell in cells] == [
+        ("verdict", "overwritten"),
         ("source", "found"),
         ("Kafka", "found"),
         ("objects", "found"),
@@ -117,8 +118,8 @@ def test_off_a_terminal_it_is_a_line_a_layer(loaded, cli):
         ("vectors", "superseded"),
     ]
     assert {len(cell) for cell in cells} == {6}
-    assert cells[1][2:4] == ["2024-05-14T09:46:43.000Z", "3.0"]
-    assert done.stderr == "--offset 0:1: it is where it should be\n"
+    assert cells[2][2:4] == ["2024-05-14T09:46:43.000Z", "3.0"]
+    assert done.stderr == "--offset 0:1: overwritten by 0:3 (u), the newest record of ID=2\n"
 
 
 def test_the_document_holds_everything_and_the_payload_decoded(loaded, cli):
@@ -168,7 +169,7 @@ def test_where_a_record_is_missing_the_command_that_repairs_it_is_said(filled, c
     quiet = cli("-q", "trace", "--offset", "0:1", env=late)
     assert (quiet.exit_code, quiet.stdout) == (1, "")
     error, hint = quiet.stderr.splitlines()
-    assert error.startswith("error: --offset 0:1: missing in objects")
+    assert error.startswith("error: --offset 0:1: lost between Kafka and objects")
     assert hint == "hint: bictl ingest --table product"
     assert cli("ingest").exit_code == 0
     done = cli("trace", "--key", "1", env=late)
@@ -198,7 +199,7 @@ def test_nothing_answers_is_code_4(cli):
     }
     done = cli("--timeout", "30", "trace", "--offset", "0:1", env=dead)
     assert done.exit_code == 4
-    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["unreachable"] * 3
+    assert [line.split("\t")[1] for line in done.stdout.splitlines()] == ["unreachable"] * 4
     assert "error: nothing answers" in done.stderr
 
 

@@ -28,6 +28,7 @@ def test_a_dropped_key_is_made_again_by_migrate_and_a_second_run_has_nothing_to_
     assert migrate(pipeline.database, [pipeline.table]).summary.startswith("nothing to do")
 
 
+@pytest.mark.sweep
 def test_what_a_killed_run_left_of_the_key_is_no_hindrance(pipeline):
     double(pipeline)
     with pytest.raises(StageFailed):
@@ -81,6 +82,7 @@ def test_a_record_that_stands_twice_and_in_no_object_stays_and_so_does_all_else(
     assert not fits(pipeline.database, pipeline.table)
 
 
+@pytest.mark.sweep
 def test_stopped_it_leaves_everything_as_it_was(pipeline):
     double(pipeline)
     with pytest.raises(StageFailed, match="as it was"):

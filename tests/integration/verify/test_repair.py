@@ -63,6 +63,7 @@ def test_only_the_objects_of_lost_rows_are_loaded_anew(pipeline):
     assert result.steps[0].repair.command.endswith(f"--object {keys[0]} --object {keys[2]}")
 
 
+@pytest.mark.sweep
 @pytest.mark.parametrize(
     ("damage", "level", "repairs"),
     [

@@ -72,6 +72,7 @@ def test_rows_that_are_in_no_index_are_lost_to_their_own_vectors_until_it_is_mad
     assert report.exit_code == 1
 
 
+@pytest.mark.sweep
 def test_an_index_that_finds_too_little_is_told_by_its_recall(pipeline, unindexed):
     unindexed("product_id % 24 = 0")
     check = pipeline.check("E7", level="deep")
@@ -79,6 +80,7 @@ def test_an_index_that_finds_too_little_is_told_by_its_recall(pipeline, unindexe
     assert float(re.findall(r"recall@10 (\S+)", check.message)[0]) < 0.95
 
 
+@pytest.mark.sweep
 def test_an_index_that_search_cannot_walk_is_a_warning(pipeline):
     pipeline.execute(f"drop index {INDEX}")
     pipeline.execute(

@@ -163,7 +163,7 @@ WAITS = [layer(name, "not yet") for name in ("bronze", "staging", "vectors")]
             [layer("key", "superseded", "by 0:99, the newest record of ID=2")],
             "overwritten",
             None,
-            "overwritten by a newer record: by 0:99, the newest record of ID=2",
+            "overwritten by 0:99, the newest record of ID=2",
         ),
         (
             [layer(name, "closed", "a later snapshot did not find it") for name in ("staging",)],
@@ -175,7 +175,7 @@ WAITS = [layer(name, "not yet") for name in ("bronze", "staging", "vectors")]
             [layer(name, "deleted", "by 0:9 (d)") for name in ("staging", "vectors")],
             "deleted",
             None,
-            "deleted at the source: by 0:9 (d)",
+            "deleted at the source by 0:9 (d)",
         ),
         (
             [layer("vectors", "no text", "nothing to embed")],
