@@ -27,10 +27,28 @@ from bictl.records import Manifest
 from bictl.settings import Embedding, Settings, Table
 from bictl.staging import transform
 from bictl.verify import Report, verify
-from bictl.verify.report import Check
+from bictl.verify.report import Check, State
 
 PARTITIONS = 2
 OLD = 1_715_680_000_000  # May 2024: far older than verify.max_lag
+
+
+# What a failure of these is about is a set: ranges of offsets, or keys.
+SETS = {"K4", "K5", "K10", "O3", "B1", "B2", "B3", "B7", "B10", "T3", "T5", "T6", "E1", "E2", "E4"}
+
+
+def assert_told(check: Check) -> None:
+    """Whatever is amiss says what was expected, what came, which records, and what to do."""
+    if check.state in (State.FAIL, State.WARN):
+        told = (check.message, check.expected, check.actual, check.hint)
+        assert all(told), check
+    if check.state is State.FAIL:
+        assert check.evaluated, check
+        is_there = "does not exist" not in check.message
+        if check.id in SETS and is_there:
+            for sample in (check.missing, check.extra):
+                assert bool(sample.total) == bool(sample.ranges or sample.keys), check
+            assert check.missing or check.extra, check
 
 
 @dataclass
@@ -61,7 +79,10 @@ class Pipeline:
             "encoder": _encoder,
             **options,
         }
-        return verify(self.clients.reader, self.clients.objects, self.clients.database, **given)
+        report = verify(self.clients.reader, self.clients.objects, self.clients.database, **given)
+        for check in report.checks:
+            assert_told(check)
+        return report
 
     def check(self, name: str, **options: object) -> Check:
         """One check of a whole verdict."""
