@@ -5,6 +5,7 @@ Kafka → vectors complete: 61443 of 61443 records through 0:61443; source not v
 """
 
 from collections.abc import Sequence
+from fractions import Fraction
 
 from bictl.verify.ranges import in_words
 from bictl.verify.report import Boundary, Check, Kind, Report, State, Tally, percent
@@ -54,6 +55,20 @@ def totals(boundaries: Sequence[Boundary]) -> Tally | None:
         pruned=sum(tally.pruned for tally in counted),
         at_most=counted[0].at_most,
     )
+
+
+def least_share(boundaries: Sequence[Boundary]) -> tuple[int, int] | None:
+    """Accounted and expected where the share of them is smallest, in records or in keys; None where
+    a boundary could not be counted, or nothing is expected at all."""
+    tallies = [item.tally for item in boundaries]
+    counted = [
+        (min(one.accounted, one.expected), one.expected)
+        for one in tallies
+        if one is not None and one.expected
+    ]
+    if None in tallies or not counted:
+        return None
+    return min(counted, key=lambda pair: Fraction(*pair))
 
 
 def _share(item: Boundary | None, boundaries: Sequence[Boundary]) -> str:

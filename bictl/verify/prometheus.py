@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bictl import __version__
-from bictl.verify.headline import totals
+from bictl.verify.headline import least_share
 from bictl.verify.report import Boundary, Report, State, Tally
 
 if TYPE_CHECKING:
@@ -109,10 +109,8 @@ def _one(value: Callable[[Report], Number | None]) -> Callable[[Report], Iterato
 
 def _ratio(report: Report) -> Number | None:
     """1 only where the integers are equal, else less: floored to what six digits can say."""
-    tally = totals(report.boundaries)
-    if tally is None or not tally.expected:
-        return None
-    return min(tally.accounted, tally.expected) * 1_000_000 // tally.expected / 1_000_000
+    least = least_share(report.boundaries)
+    return None if least is None else least[0] * 1_000_000 // least[1] / 1_000_000
 
 
 def _checks(report: Report) -> Iterator[Sample]:
@@ -201,7 +199,7 @@ FAMILIES: tuple[Family, ...] = (
     ),
     Family(
         "bictl_verify_accounted_ratio",
-        "Records accounted for of those expected, floored: 1 only where all are.",
+        "The smallest share accounted for of any boundary, floored; absent where one is unknown.",
         _one(_ratio),
     ),
     Family(

@@ -70,7 +70,7 @@ def _outside(report: Report, name: str) -> Link:
     mine = [check for check in report.checks if check.boundary == name]
     state = worst(check.state for check in mine) if mine else None
     if state is None or state is State.OK:
-        looked = f"{len(mine)} checks ok" if mine else ""
+        looked = f"{len(mine)} check{'s' * (len(mine) > 1)} ok" if mine else ""
         return Link("out", ("not compared",), (("muted", looked or "out of scope"),), name)
     bad = ", ".join(check.id for check in mine if check.state is state)
     return Link(state.value, ("not counted",), ((state.value, f"{state.value}: {bad}"),), name)

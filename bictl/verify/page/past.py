@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from math import log10
 
 from bictl.ops.ledger import Run
-from bictl.verify.history import NEWEST, Past
+from bictl.verify.history import Past
 from bictl.verify.page.findings import scrolled
 from bictl.verify.page.markup import NOTHING, Markup, many, seconds, short, tag
 from bictl.verify.page.words import SIGNS, badge, moment
@@ -13,6 +13,7 @@ from bictl.verify.report import Hop
 BAR = 40  # pixels of the highest bar
 SLOWEST, QUICKEST = 3600.0, 0.05  # seconds: what a bar of a run's time spans
 LISTED = 40  # runs in the table
+LEAST = 12  # runs that a line has room for, also where there were fewer
 
 
 def past(found: Past, table: str) -> Markup:
@@ -22,7 +23,8 @@ def past(found: Past, table: str) -> Markup:
     stages = found.of(table)
     if not stages:
         return tag("p", {"class": "muted"}, "The ledger knows of no run of this table.")
-    rows = [_stage(stage, runs, table) for stage, runs in stages.items()]
+    slots = max(LEAST, *map(len, stages.values()))
+    rows = [_stage(stage, runs, table, slots) for stage, runs in stages.items()]
     newest = sorted(
         (run for runs in stages.values() for run in runs),
         key=lambda run: run.started_at,
@@ -32,7 +34,8 @@ def past(found: Past, table: str) -> Markup:
         [
             tag("div", {"class": "stages"}, *rows),
             tag("p", {"class": "muted"}, "The newest run is at the right. A bar is as high as the"
-                " run was long, on a logarithmic scale; of verify, as the share accounted for."),
+                " run was long, on a logarithmic scale; of verify, as the share of records"
+                " that was accounted for."),
             tag(
                 "details",
                 {"class": "runs"},
@@ -48,12 +51,9 @@ def past(found: Past, table: str) -> Markup:
     )  # fmt: skip
 
 
-def _stage(stage: str, runs: Sequence[Run], table: str) -> Markup:
-    wide = 100 / NEWEST
-    bars = [
-        _bar(run, table, 100 - (number + 1) * wide, wide)
-        for number, run in enumerate(runs[:NEWEST])
-    ]
+def _stage(stage: str, runs: Sequence[Run], table: str, slots: int) -> Markup:
+    wide = 100 / slots
+    bars = [_bar(run, table, 100 - (number + 1) * wide, wide) for number, run in enumerate(runs)]
     newest = runs[0]
     state = state_of(newest, table)
     said = f"{stage}, the newest run {state}, of {len(runs)} runs shown"

@@ -81,6 +81,7 @@ def _facts(report: Report) -> list[Markup]:
         ("began", moment(report.started)),
         ("took", seconds(report.seconds)),
         ("level", f"{report.level}{', only some of its checks' * report.partial}"),
+        ("slice", report.slice.words if report.slice else ""),
         ("covers", " → ".join(report.scope)),
         ("not verified", ", ".join(report.unverified)),
         ("up to", short(", ".join(report.cut))),

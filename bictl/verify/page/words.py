@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from bictl.verify.axes import What
-from bictl.verify.headline import totals
+from bictl.verify.headline import least_share
 from bictl.verify.page.markup import Markup, tag
 from bictl.verify.report import Report, State, percent
 
@@ -74,11 +74,14 @@ def verdict(report: Report) -> tuple[str, str]:
 
 
 def share(report: Report) -> str:
-    """`0.18 %` of the records; nothing where the verdict does not know."""
-    tally = totals(report.boundaries)
-    if report.state is State.UNKNOWN or tally is None or not tally.expected:
+    """`0.18 %`: of the boundary where it is smallest; nothing where the verdict does not know, and
+    no hundred where something else is broken."""
+    least = least_share(report.boundaries)
+    if report.state is State.UNKNOWN or least is None:
         return ""
-    return f"{percent(tally.accounted, tally.expected)} %"
+    if report.state is State.FAIL and least[0] == least[1]:
+        return ""
+    return f"{percent(*least)} %"
 
 
 def sign(state: str, *, size: int = 20) -> Markup:

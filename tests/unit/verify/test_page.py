@@ -4,7 +4,7 @@ import base64
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from html.parser import HTMLParser
 from itertools import pairwise
@@ -24,6 +24,8 @@ from bictl.verify.page.findings import command_of
 from bictl.verify.page.scale import APART, LEAST, magnified, marks, steps, together, true
 from bictl.verify.page.strips import LISTED, strips
 from bictl.verify.ranges import merged, total
+from bictl.verify.report import State
+from bictl.verify.run import concluded
 
 KNOWN = {
     *("html", "head", "meta", "title", "style", "script", "link", "body", "header", "main", "nav"),
@@ -185,6 +187,36 @@ def test_unknown_is_hatched_and_has_no_share():
     nodes = [one.attributes["class"] for one in root.find("svg", "lying")[0].find("g", "node")]
     assert nodes == ["node out", "node in", "node in", *["node unknown"] * 3]
     assert "unknown: Postgres" in root.find("span", "unread")[0].words
+
+
+def keys_missing(report, accounted):
+    """The same with its last boundary short of keys."""
+    last = report.boundaries[-1]
+    tally = replace(last.tally, accounted=accounted)
+    return concluded(
+        replace(
+            report,
+            boundaries=(*report.boundaries[:-1], replace(last, tally=tally, state=State.FAIL)),
+        )
+    )
+
+
+def test_the_large_number_is_the_headlines_also_where_keys_are_missing():
+    """All records are in bronze and a third of the vectors is not there: that is no hundred."""
+    report = keys_missing(verdicts.complete(), 31_412)
+    said = read(page_of(report)).find("p", "state")[0].words
+    assert said == "broken66.66 %"
+    assert report.headline.startswith("66.66 % of 47118 keys accounted for.")
+
+
+def test_there_is_no_hundred_on_a_broken_page():
+    whole = verdicts.complete()
+    for boundary in whole.boundaries:
+        broken = [
+            replace(one, state=State.FAIL) if one is boundary else one for one in whole.boundaries
+        ]
+        said = read(page_of(concluded(replace(whole, boundaries=tuple(broken)))))
+        assert said.find("p", "state")[0].words == "broken"
 
 
 def test_complete_says_so_and_what_is_out_of_its_scope():

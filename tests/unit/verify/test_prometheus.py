@@ -128,6 +128,7 @@ def test_what_could_not_be_counted_is_absent_and_its_state_unknown():
     assert of(found, "bictl_verify_boundary_state", **ends, state="unknown") == 1
     assert of(found, "bictl_verify_boundary_expected_records", **ends) is None
     assert of(found, "bictl_verify_boundary_missing_records", **ends) is None
+    assert of(found, "bictl_verify_accounted_ratio", table="product") is None
 
 
 @pytest.mark.parametrize("state", State)
@@ -154,7 +155,8 @@ def test_a_half_of_a_pair_does_not_stop_the_exposition():
 def test_the_ratio_is_one_only_where_the_integers_are_equal(part, whole):
     part = min(part, whole)
     tally = Tally(expected=whole, accounted=part)
-    report = replace(BROKEN, boundaries=(replace(BROKEN.boundaries[0], tally=tally),))
+    whole_one = replace(BROKEN.boundaries[0], tally=Tally(unit="keys", expected=5, accounted=5))
+    report = replace(BROKEN, boundaries=(whole_one, replace(BROKEN.boundaries[0], tally=tally)))
     ratio = of(samples(prometheus_text([report])), "bictl_verify_accounted_ratio", table="product")
     assert (ratio == 1) == (part == whole)
     assert math.floor(ratio * 10_000 + 1e-6) >= round(float(percent(part, whole)) * 100) - 1
