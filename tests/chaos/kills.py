@@ -1,12 +1,13 @@
 """One kill: a beginning, a death at one point, a plain rerun, and what is there then."""
 
 import json
+import subprocess
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import oracle
 from pipelines import Pipeline
-from world import Ended, World
+from world import STRACE, Ended, World
 
 from bictl.clients import Clients
 
@@ -88,6 +89,28 @@ class Sweep:
             return Outcome(point, fired=False)
         if not point.label.startswith("dbt "):
             assert ended.code == -9, ended.said
+        return self._healed(point)
+
+    def cut(self, call: str, nth: int) -> Outcome:
+        """Dies at the nth system call of that name (from 1) of one of its threads."""
+        inject = ("-e", f"inject={call}:signal=KILL:when={nth}")
+        ended, outcome = self.under(*STRACE, *inject, name=f"system call {call} {nth}")
+        return replace(outcome, fired=ended.returncode == -9)
+
+    def calls(self, call: str) -> int:
+        """How many system calls of that name its busiest thread makes."""
+        self._begin()
+        return self._world.count(call, words=self._case.words.split())
+
+    def under(self, *prefix: str, name: str = "") -> tuple[subprocess.CompletedProcess, Outcome]:
+        """How it ends behind another program, and what a plain rerun makes of it."""
+        self._begin()
+        ended = self._world.under(*prefix, words=self._case.words.split())
+        return ended, self._healed(Point(name, 0, "before"))
+
+    def _healed(self, point: Point) -> Outcome:
+        """Looks at what the death left, runs again, and compares."""
+        world, words = self._world, self._case.words.split()
         torn = oracle.halves(world.systems) if self._case.compared else []
         orphans = len(oracle.processes_of(world.state_dir))
         again = world.bictl(*words)

@@ -10,6 +10,7 @@ from kill_cases import CASES
 
 EIGHT = 8
 SLICES = 4
+POINTS_OF_A_CALL = 40  # evenly spread, of each system call
 MAY_BE_MISSED = "kafka "  # how often Kafka's client asks depends on how soon it is answered
 
 TURNING_POINTS = (
@@ -83,4 +84,20 @@ def test_a_kill_at_any_point_is_healed_by_a_plain_rerun(new_sweep, report, name,
         report(name, outcome)
         if outcome.wrong or not (outcome.fired or MAY_BE_MISSED in point.label):
             wrong.append(f"{point}: {outcome.wrong or 'did not fire'}")
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.chaos
+@pytest.mark.timeout(14_400)
+@pytest.mark.parametrize("call", ["sendto", "recvfrom"])
+@pytest.mark.parametrize("name", ["ingest", "load-bronze"])
+def test_a_kill_at_a_system_call_is_healed_by_a_plain_rerun(new_sweep, report, name, call):
+    """Below every library: what the kernel is asked to send and to receive."""
+    sweep, wrong = new_sweep(name), []
+    count = sweep.calls(call)
+    for nth in range(1, count + 1, max(1, count // POINTS_OF_A_CALL)):
+        outcome = sweep.cut(call, nth)
+        report(f"{name} at {call}", outcome)
+        if outcome.wrong:
+            wrong.append(f"{call} {nth}: {outcome.wrong}")
     assert not wrong, "\n".join(wrong)

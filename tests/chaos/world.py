@@ -3,7 +3,10 @@
 import json
 import os
 import shutil
+import subprocess
+import sys
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -15,6 +18,7 @@ from forked import Forks
 
 from bictl.settings import Settings
 
+STRACE = ("strace", "-f", "-qq")
 DYING = Path(__file__).with_name("dying")
 
 
@@ -52,6 +56,27 @@ class World:
     def together(self, *words: str, count: int, has_locks: bool) -> list[Ended]:
         """So many of them started at once."""
         return self._run(words, count, {} if has_locks else {"WITHOUT_LOCKS": "1"})
+
+    def under(self, *prefix: str, words: Sequence[str]) -> subprocess.CompletedProcess:
+        """A start behind another program: `faketime … bictl …`."""
+        return subprocess.run(
+            [*prefix, sys.executable, "-m", "bictl", *words],
+            env=self.environment,
+            cwd=self.state_dir.parent,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=240,
+            check=False,
+        )
+
+    def count(self, call: str, *, words: Sequence[str]) -> int:
+        """How many system calls of that name the busiest thread of a start makes: strace counts
+        each thread's own."""
+        trace = self._new_file("strace")
+        done = self.under(*STRACE, "-e", f"trace={call}", "-o", str(trace), words=words)
+        assert done.returncode in (0, 3), done.stderr
+        return max(Counter(line.split()[0] for line in _taken(trace).splitlines()).values())
 
     def _run(self, words: Sequence[str], count: int, more: dict[str, str]) -> list[Ended]:
         outputs = [self._new_file("out") for _ in range(count)]
