@@ -35,10 +35,18 @@ def _in_quarantine(world: World) -> None:
         )
 
 
+def _damaged(world: World) -> None:
+    world.execute(
+        "delete from bronze.product_cdc where kafka_offset < 5",
+        "delete from analytics_features.product_embeddings where product_id in"
+        " (select product_id from staging_staging.stg_product order by 1 limit 5)",
+    )
+
+
 CASES = {
     case.name: case
     for case in (
-        Case("migrate", "migrate", "empty", has_staging=False, compared=False),
+        Case("migrate", "migrate", "empty", has_staging=False, compared=False, whole=False),
         Case("ingest", "ingest", "vectors alone", counted="records"),
         Case("load-bronze", "load-bronze", "vectors and objects", counted="loaded"),
         Case("load-bronze --replay", "load-bronze --replay", "embedded"),
@@ -51,6 +59,7 @@ CASES = {
             "prune --below 0:30 --below 1:30 --yes",
             "verified",
             compared=False,
+            whole=False,
             counted="rows",
         ),
         Case(
@@ -66,5 +75,6 @@ CASES = {
             _in_quarantine,
             counted="loaded",
         ),
+        Case("repair", "repair", "verified", _damaged, whole=False),
     )
 }

@@ -24,6 +24,7 @@ class Case:
     start: str
     prepare: Callable[[World], None] = lambda _: None
     compared: bool = True  # whether produced = bronze + quarantine holds at its end (pruned: not)
+    whole: bool = True  # whether ledger and rows agree at its beginning
     counted: str = ""  # the column of its rows that says how much it did
     has_staging: bool = True  # whether its world has the staging view, so that all can follow
 
@@ -111,7 +112,7 @@ class Sweep:
     def _healed(self, point: Point) -> Outcome:
         """Looks at what the death left, runs again, and compares."""
         world, words = self._world, self._case.words.split()
-        torn = oracle.halves(world.systems) if self._case.compared else []
+        torn = oracle.halves(world.systems) if self._case.whole else []
         orphans = len(oracle.processes_of(world.state_dir))
         again = world.bictl(*words)
         if again.code not in WELL:

@@ -1,4 +1,4 @@
-"""A host whose clock is wrong, or whose disk is full: said, nothing half done, a rerun completes."""
+"""A host whose clock is wrong, or whose disk is full: it is said, and a rerun completes."""
 
 import time
 
