@@ -123,7 +123,9 @@ def verify(
             checks.append(_none_applies(table, select))
         boundaries = [
             frame.judge(item, checks, world, stopped=stop())
-            for item in crossings(table, level, has_source=around.source is not None)
+            for item in crossings(
+                table, level, has_source=any(one.needs_source for one in definitions)
+            )
             if not select or any(item.name == check.boundary for check in definitions)
         ]
         verdict = world.known.get("verdict")
