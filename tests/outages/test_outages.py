@@ -121,14 +121,7 @@ STAGES = {
         Stage(("verify",), "whole", "verify"),
     ],
 }
-SAMPLE = {
-    ("postgres", "silent", "load-bronze"),
-    ("postgres", "killed", "transform"),
-    ("postgres", "refused for a moment", "embed"),
-    ("s3", "frozen", "ingest"),
-    ("kafka", "deaf", "ingest"),
-    ("kafka", "restarted", "run"),
-}
+SAMPLE = {("kafka", "deaf", "ingest")}
 
 
 def table() -> Iterator[Any]:
@@ -182,7 +175,7 @@ def test_an_outage(scene, tmp_path, record_property, service, fault, stage):
                 time.sleep(LASTS)
                 freeze.close()
                 scene.heal()
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate(timeout=timeout + 60)
         took = time.monotonic() - began
         tried = scene.wire[service].connections - before
         held.close()

@@ -75,6 +75,7 @@ def pooled(scene: Scene) -> Iterator[tuple[Settings, dict[str, str]]]:
 WORDS = "a pooler in transaction mode"
 
 
+@pytest.mark.outages
 def test_doctor_names_the_pooler_and_a_stage_that_cannot_work_there_says_so(pooled, tmp_path):
     settings, env = pooled
     bictl = Bictl(settings, tmp_path)

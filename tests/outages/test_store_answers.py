@@ -158,6 +158,7 @@ def test_a_lasting_refusal_ends_after_a_few_tries_that_grow_apart(
         assert bronze_count(settings) == 0
 
 
+@pytest.mark.outages
 @pytest.mark.parametrize("place", PLACES)
 def test_a_put_whose_answer_is_cut_was_stored_and_is_adopted(scene, store, at, tmp_path, place):
     """The store has the object, the writer never heard: the next try finds it and takes it."""
@@ -182,6 +183,7 @@ def test_a_batch_whose_bytes_do_not_all_arrive_is_read_again(scene, store, at, p
         assert bronze_count(settings) == COUNT
 
 
+@pytest.mark.outages
 @pytest.mark.parametrize("place", PLACES)
 def test_a_batch_that_never_arrives_whole_is_not_loaded_and_ends_in_time(
     scene, store, at, tmp_path, place
@@ -273,6 +275,7 @@ def forgetful(scene, store) -> Iterator[None]:
     store.service = kept
 
 
+@pytest.mark.outages
 def test_where_if_none_match_is_ignored_a_lost_answer_does_no_harm(
     scene, store, forgetful, at, tmp_path
 ):
@@ -283,6 +286,7 @@ def test_where_if_none_match_is_ignored_a_lost_answer_does_no_harm(
         is_whole(settings, tmp_path, env={"BICTL_S3_ENDPOINT_URL": f"http://{store.address}"})
 
 
+@pytest.mark.outages
 def test_where_if_none_match_is_ignored_two_runs_that_cut_differently_lose_nothing(
     scene, store, forgetful, at, tmp_path
 ):
