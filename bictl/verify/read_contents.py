@@ -51,6 +51,8 @@ def _with_kafka(
 ) -> Contents:
     """One batch against its range of the log, as far as that reaches."""
     first, end = max(manifest.first, part.start), min(manifest.next, part.end)
+    if manifest.next <= part.start:  # all of it was discarded after it was read
+        return Contents(only=manifest.records)
     if first >= end:
         return Contents()
     try:
