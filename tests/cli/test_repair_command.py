@@ -2,17 +2,20 @@
 
 import json
 import os
+import re
+from functools import partial
 
 import pytest
 
+OLD = 1_715_680_000_000  # milliseconds: far older than what may be in flight
+
 
 @pytest.fixture
-def broken(settings, clients, produce, cli) -> None:
+def broken(settings, clients, produce, fixture_records, cli) -> None:
     """A loaded table that has lost a row of bronze, and an object that nobody knows."""
-    events = [
-        (b'{"ID":%d}' % n, b'{"op":"c","after":{"ID":%d,"Name":"Pump %d"}}' % (n, n), [], 1, 0)
-        for n in range(1, 6)
-    ]
+    first = [record for _, record in zip(range(5), fixture_records("product_schema"), strict=False)]
+    change = partial(re.sub, rb'"snapshot":"\w+"', b'"snapshot":"false"')  # not half a snapshot
+    events = [(key, change(value), headers, OLD, 0) for key, value, headers, _ in first]
     produce(settings.table("product").topic, events)
     done = cli("run")
     assert done.exit_code == 0, done.stderr
