@@ -31,8 +31,10 @@ def read_decoded(
     }
     found: dict[str, list[str]] = {}
     rows = compared = unsaid = 0
-    for key, schema, raw, shown in database.stream(query, parameters):
+    for key, schema, raw, shown, is_other_source in database.stream(query, parameters):
         rows += 1
+        if is_other_source:
+            found.setdefault("is_snapshot", []).append(key)
         if schema not in schemas:
             schemas[schema] = _meanings(database, schema)
         for (source, name, _), value, cell in zip(pairs, raw, shown, strict=True):

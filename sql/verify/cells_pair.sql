@@ -60,6 +60,8 @@ pair as (
             )
         end as bictl_row,
         b.schema_id as bictl_schema,
+        coalesce(event -> 'source' ->> 'snapshot', event ->> '__source_snapshot')
+            as bictl_snapshot,
         staged.*
     from newest
     join {bronze} b on b.id = newest.record_id

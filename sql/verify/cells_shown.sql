@@ -10,6 +10,8 @@ select
         select shown.cells ->> listed.name
         from unnest(%(columns)s::text[]) with ordinality as listed (name, place)
         order by listed.place
-    )
+    ),
+    bictl_snapshot <> 'false' and shown.cells ->> 'is_snapshot' = 'false'
+        or bictl_snapshot = 'false' and shown.cells ->> 'is_snapshot' = 'true'
 from pair
 cross join lateral (select to_jsonb(pair) - 'bictl_row' as cells offset 0) as shown

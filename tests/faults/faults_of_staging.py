@@ -151,7 +151,7 @@ _cell(
     "a row says that no snapshot brought it",
     "is_snapshot",
     "not is_snapshot",
-    ["T3", "T9"],
+    ["T9"],
     level="deep",
 )
 _cell("name_null", "a name is NULL", "name", "null", ["T5"])
