@@ -125,7 +125,7 @@ def left_out(definition: Definition, *, waiting: str | None = None) -> Check:
         state=State.UNKNOWN,
         kind=definition.kind,
         message=f"stopped before it was evaluated{f': waited for {waiting}' if waiting else ''}",
-        hint="give it more time with --timeout; bictl doctor asks every service",
+        hint="give it more time with --timeout; every service is asked by bictl doctor",
         unreachable=True,
     )
 
