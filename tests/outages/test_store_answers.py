@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 import pytest
 from between import Answer, Meddle, Pass, Request, cut_after, honest, refusal
@@ -23,17 +22,20 @@ from bictl.settings import Ingest, Settings
 pytestmark = pytest.mark.timeout(600)  # the scene is made within the first test
 
 
-def one_and_swept(first: Any, *others: Any) -> list[Any]:
-    """The suite takes the first one, `make outages` the others too."""
-    return [first, *(pytest.param(other, marks=pytest.mark.outages) for other in others)]
-
-
 TRIES = 4  # of one request
 CUTS = {"first byte": 1, "middle": 120, "last byte": -1}
-REFUSALS = one_and_swept(
-    (503, "SlowDown"), (500, "InternalError"), (503, "ServiceUnavailable"), (429, "")
-)
-PLACES = one_and_swept("middle", "first byte", "last byte")
+OTHERS = pytest.mark.outages  # the suite takes the first of each, `make outages` all
+REFUSALS = [
+    (503, "SlowDown"),
+    pytest.param(500, "InternalError", marks=OTHERS),
+    pytest.param(503, "ServiceUnavailable", marks=OTHERS),
+    pytest.param(429, "", marks=OTHERS),
+]
+PLACES = [
+    "middle",
+    pytest.param("first byte", marks=OTHERS),
+    pytest.param("last byte", marks=OTHERS),
+]
 
 
 @pytest.fixture
