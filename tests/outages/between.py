@@ -58,6 +58,31 @@ def refusal(status: int, code: str) -> Answer:
     return Answer(status, body.encode(), {"Content-Type": "application/xml"})
 
 
+class Held:
+    """Meddles by keeping the n-th wanted request, until it is let go or `seconds` are over."""
+
+    def __init__(
+        self, wanted: Callable[[Request], bool], *, number: int, seconds: float = 300
+    ) -> None:
+        self._wanted, self._number, self._seconds = wanted, number, seconds
+        self._lock, self._free, self._seen = threading.Lock(), threading.Event(), 0
+        self.reached = threading.Event()
+
+    def __call__(self, request: Request, ask: Pass) -> Answer:
+        if self._wanted(request):
+            with self._lock:
+                self._seen += 1
+                mine = self._seen == self._number
+            if mine:
+                self.reached.set()
+                self._free.wait(self._seconds)
+        return ask()
+
+    def let_go(self) -> None:
+        """The request goes on."""
+        self._free.set()
+
+
 class Between:
     """One address that leads to the service at `host:port`; `asked` is every request."""
 
@@ -98,9 +123,13 @@ def _handler(between: Between) -> type[http.server.BaseHTTPRequestHandler]:
             headers = dict(self.headers.items())
             request = Request(self.command, self.path, headers, body, time.monotonic())
             between.asked.append(request)
-            answer = between.meddle(request, lambda: between.pass_on(request))
-            with suppress(OSError):
+            try:
+                answer = between.meddle(request, lambda: between.pass_on(request))
                 self._give(answer)
+            except (OSError, http.client.HTTPException):  # one of the two ends is gone
+                self.close_connection = True
+                with suppress(OSError):
+                    self.connection.shutdown(socket.SHUT_RDWR)
 
         do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = do_PATCH = _take
 

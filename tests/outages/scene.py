@@ -20,13 +20,15 @@ from servers import free_port
 from toxiproxy import Toxiproxy, Wire
 
 from bictl import settings as configured
+from bictl.bronze import load
 from bictl.clients import Clients
 from bictl.clients.objects import ObjectStore
+from bictl.ingest import ingest
 from bictl.local import state
 from bictl.local.seaweed import REGION
 from bictl.local.service import package_file
 from bictl.local.stack import Stack
-from bictl.settings import Settings
+from bictl.settings import Ingest, Settings
 
 BATCH = 10  # records
 STATES = {  # what was done to come there
@@ -35,6 +37,19 @@ STATES = {  # what was done to come there
     "loaded": ("load-bronze",),
     "shown": ("transform",),
     "whole": ("embed",),
+}
+CONTENTS = {  # what is there from a state on, without what each run writes anew
+    "loaded": """
+        select kafka_partition, kafka_offset, kafka_key, cdc_payload::text
+        from bronze.product_cdc_events
+        union all select kafka_partition, kafka_offset, null, sqlstate from bronze.cdc_quarantine
+        order by 1, 2""",
+    "shown": """
+        select (to_jsonb(s) - 'ingested_at')::text from staging_staging.stg_product s
+        order by product_id""",
+    "whole": """
+        select (to_jsonb(v) - 'embedded_at')::text from analytics_features.product_embeddings v
+        order by product_id""",
 }
 
 
@@ -105,27 +120,38 @@ class Scene:
         self.store = Between(f"127.0.0.1:{kept.ports['s3']}")
         self.wire: dict[str, Wire] = {
             "kafka": self.broker.wire,
-            "s3": self.wires.wire("s3", f"127.0.0.1:{kept.ports['s3']}"),
+            "s3": self.wires.wire("s3", self.store.address),
             "postgres": self.wires.wire("postgres", f"127.0.0.1:{kept.ports['postgres']}"),
         }
         self.shared = configured.load(config=str(own.configuration), environment={})
         self.topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
         self._templates: dict[str, Settings] = {}
+        self.seconds: dict[str, float] = {}  # that a command took when nothing was in its way
 
     def prepare(self, records: list[tuple]) -> None:
-        """Fills the topic and makes the templates."""
+        """Fills the topic."""
         _produce(self.broker.wire.address, self.topic, records)
-        settings = self._settings("template1", None)
-        self.slowest = 0.0  # seconds of the longest command on this machine, as it is today
-        for name, words in STATES.items():
-            bictl = Bictl(settings, self._directory)
+
+    def template(self, name: str) -> Settings:
+        """The settings of the pipeline at that state, made with those before it when asked for."""
+        names = list(STATES)
+        if name not in self._templates:
+            before = self._templates.get(name) or (
+                self.template(names[names.index(name) - 1]) if name != names[0] else None
+            )
+            settings = self._settings(before.postgres.dbname if before else "template1", before)
             started = time.monotonic()
-            running = bictl.start("-q", *words, env={"BICTL_INGEST_BATCH_RECORDS": str(BATCH)})
-            _, err = running.communicate(timeout=120)
-            assert running.returncode == 0, err
-            self.slowest = max(self.slowest, time.monotonic() - started)
+            succeed(settings, self._directory, *STATES[name])
+            self.seconds[STATES[name][0]] = time.monotonic() - started
             self._templates[name] = settings
-            settings = self._settings(settings.postgres.dbname, settings)
+        return self._templates[name]
+
+    def is_as_undisturbed(self, settings: Settings, state: str) -> None:
+        """What is there is what a pipeline holds that came to that state without any outage."""
+        for name in list(CONTENTS)[: list(CONTENTS).index(state) + 1]:
+            found, expected = (_contents(one, name) for one in (settings, self.template(state)))
+            assert len(expected) >= COUNT // 10
+            assert found == expected, name
 
     def close(self) -> None:
         """Ends what was started here; the stacks' own processes are their owner's."""
@@ -137,7 +163,7 @@ class Scene:
     @contextmanager
     def pipeline(self, name: str) -> Iterator[Settings]:
         """Settings of a copy at that state, to be broken."""
-        template = self._templates[name]
+        template = self.template(name)
         settings = self._settings(template.postgres.dbname, template)
         try:
             yield settings
@@ -175,12 +201,14 @@ class Scene:
         [pid] = [one.pid for one in self.own.status() if one.name == service]
         return frozen(with_children(pid))
 
-    def heal(self) -> None:
-        """Every service works and every wire is whole."""
+    def heal(self, *, services: bool = True) -> None:
+        """Every wire is whole, and every service works."""
         from between import honest
 
         for wire in self.wire.values():
             wire.heal()
+        if not services:
+            return
         self.store.meddle = honest
         self.broker.start()
         if any(one.state != "running" for one in self.own.status()):
@@ -234,20 +262,41 @@ def _produce(servers: str, topic: str, records: list[tuple]) -> None:
         producer.flush(60)
 
 
+def succeed(settings: Settings, directory: Path, *words: str, env: dict[str, str] | None = None):
+    """A plain run of a command, which ends well."""
+    batch = {"BICTL_INGEST_BATCH_RECORDS": str(BATCH)}
+    running = Bictl(settings, directory).start("-q", *words, env=batch | (env or {}))
+    out, err = running.communicate(timeout=200)
+    assert running.returncode == 0, (words, out, err)
+
+
+def _contents(settings: Settings, name: str) -> list[tuple]:
+    with Clients(settings) as clients:
+        return clients.database.rows(CONTENTS[name])
+
+
 def is_whole(settings: Settings, directory: Path, env: dict[str, str] | None = None) -> None:
     """The next plain run does the rest: every record is there once, and verify says complete."""
-    for words in (("-q", "run"), ("-q", "verify")):
-        running = Bictl(settings, directory).start(*words, env=env)
-        out, err = running.communicate(timeout=120)
-        assert running.returncode == 0, (words, out, err)
+    for command in ("run", "verify"):
+        succeed(settings, directory, command, env=env)
+    has_each_once(settings)
+
+
+def is_loaded(settings: Settings) -> None:
+    """The next plain run of the first two stages leaves every record in bronze, once."""
+    with Clients(settings) as clients:
+        table = settings.table("product")
+        limits = Ingest(batch_records=BATCH)
+        ingest(clients.reader, clients.objects, table=table, limits=limits, run="next")
+        load(clients.objects, clients.database, table=table, run="next")
+    has_each_once(settings)
+
+
+def has_each_once(settings: Settings) -> None:
+    """Bronze and quarantine hold each offset of the topic, no one twice."""
     with Clients(settings) as clients:
         found = clients.database.rows(
             "select kafka_offset from bronze.product_cdc"
             " union all select kafka_offset from bronze.cdc_quarantine order by 1"
         )
     assert [offset for (offset,) in found] == list(range(COUNT))
-
-
-def waited(seconds: float) -> None:
-    """A fault lasts so long."""
-    time.sleep(seconds)

@@ -10,7 +10,7 @@ from itertools import pairwise
 import pytest
 from between import Answer, Meddle, Pass, Request, cut_after, honest, refusal
 from cron_stages import COUNT
-from scene import BATCH, is_whole
+from scene import BATCH, is_loaded
 from servers import careless_store
 
 from bictl.bronze import load
@@ -162,7 +162,7 @@ def test_a_lasting_refusal_ends_after_a_few_tries_that_grow_apart(
 
 @pytest.mark.outages
 @pytest.mark.parametrize("place", PLACES)
-def test_a_put_whose_answer_is_cut_was_stored_and_is_adopted(scene, store, at, tmp_path, place):
+def test_a_put_whose_answer_is_cut_was_stored_and_is_adopted(scene, store, at, place):
     """The store has the object, the writer never heard: the next try finds it and takes it."""
     with scene.pipeline("produced") as settings:
         store.meddle = first_requests(
@@ -172,7 +172,7 @@ def test_a_put_whose_answer_is_cut_was_stored_and_is_adopted(scene, store, at, t
         store.meddle = honest
         puts = Counter(one.path for one in store.asked if is_put(one))
         assert sorted(puts.values()) == [*[1] * (COUNT // BATCH - 3), 2, 2, 2]
-        is_whole(settings, tmp_path)
+        is_loaded(settings)
 
 
 @pytest.mark.parametrize("place", PLACES)
@@ -187,9 +187,7 @@ def test_a_batch_whose_bytes_do_not_all_arrive_is_read_again(scene, store, at, p
 
 @pytest.mark.outages
 @pytest.mark.parametrize("place", PLACES)
-def test_a_batch_that_never_arrives_whole_is_not_loaded_and_ends_in_time(
-    scene, store, at, tmp_path, place
-):
+def test_a_batch_that_never_arrives_whole_is_not_loaded_and_ends_in_time(scene, store, at, place):
     with scene.pipeline("sealed") as settings:
         store.meddle = each(is_get, lambda answer: cut_after(answer, CUTS[place]), times=TRIES**2)
         with pytest.raises(Unreachable):
@@ -198,7 +196,7 @@ def test_a_batch_that_never_arrives_whole_is_not_loaded_and_ends_in_time(
         assert max(tries.values()) <= TRIES * TRIES
         assert bronze_count(settings) == 0
         store.meddle = honest
-        is_whole(settings, tmp_path)
+        is_loaded(settings)
 
 
 def shortened(answer: Answer) -> Answer:
@@ -206,7 +204,7 @@ def shortened(answer: Answer) -> Answer:
     return replace(answer, body=answer.body[: len(answer.body) // 2])
 
 
-def test_a_body_that_is_shorter_than_it_was_sealed_is_never_loaded(scene, store, at, tmp_path):
+def test_a_body_that_is_shorter_than_it_was_sealed_is_never_loaded(scene, store, at):
     with scene.pipeline("sealed") as settings:
         store.meddle = each(is_get, shortened, times=10**6)
         with pytest.raises(StageFailed) as caught:
@@ -214,11 +212,11 @@ def test_a_body_that_is_shorter_than_it_was_sealed_is_never_loaded(scene, store,
         assert caught.value.hint
         assert bronze_count(settings) == 0
         store.meddle = honest
-        is_whole(settings, tmp_path)
+        is_loaded(settings)
 
 
 @pytest.mark.parametrize("whole", [True, False], ids=["with its metadata", "body alone"])
-def test_the_body_of_another_object_is_never_loaded(scene, store, at, tmp_path, whole):
+def test_the_body_of_another_object_is_never_loaded(scene, store, at, whole):
     with scene.pipeline("sealed") as settings:
         other: list[Answer] = []
 
@@ -236,12 +234,10 @@ def test_the_body_of_another_object_is_never_loaded(scene, store, at, tmp_path, 
         assert caught.value.hint
         assert bronze_count(settings) == BATCH  # the one that was asked for
         store.meddle = honest
-        is_whole(settings, tmp_path)
+        is_loaded(settings)
 
 
-def test_a_listing_that_hides_the_newest_batches_costs_a_look_and_nothing_else(
-    scene, store, at, tmp_path
-):
+def test_a_listing_that_hides_the_newest_batches_costs_a_look_and_nothing_else(scene, store, at):
     """The next key follows from the chain, is taken, and what stands there is compared."""
     hidden = re.compile(rb"<Contents>(?:(?!</Contents>).)*</Contents>", re.S)
 
@@ -264,7 +260,7 @@ def test_a_listing_that_hides_the_newest_batches_costs_a_look_and_nothing_else(
         store.meddle = honest
         with Clients(settings) as clients:
             assert [info.key for info in clients.objects.list("")] == before
-        is_whole(settings, tmp_path)
+        is_loaded(settings)
 
 
 @pytest.fixture
@@ -278,19 +274,17 @@ def forgetful(scene, store) -> Iterator[None]:
 
 
 @pytest.mark.outages
-def test_where_if_none_match_is_ignored_a_lost_answer_does_no_harm(
-    scene, store, forgetful, at, tmp_path
-):
+def test_where_if_none_match_is_ignored_a_lost_answer_does_no_harm(scene, store, forgetful, at):
     with scene.pipeline("produced") as settings:
         store.meddle = each(is_put, lambda answer: cut_after(answer, 0), times=1)
         assert run_ingest(at(settings)).exit_code == 0
         assert run_ingest(at(settings), batch=7).records == 0
-        is_whole(settings, tmp_path, env={"BICTL_S3_ENDPOINT_URL": f"http://{store.address}"})
+        is_loaded(at(settings))
 
 
 @pytest.mark.outages
 def test_where_if_none_match_is_ignored_two_runs_that_cut_differently_lose_nothing(
-    scene, store, forgetful, at, tmp_path
+    scene, store, forgetful, at
 ):
     """The first one overwrites what the second sealed meanwhile; what both hold is the same."""
     overtaken: list[Request] = []
@@ -304,4 +298,4 @@ def test_where_if_none_match_is_ignored_two_runs_that_cut_differently_lose_nothi
     with scene.pipeline("produced") as settings:
         store.meddle = meddle
         run_ingest(at(settings))
-        is_whole(settings, tmp_path, env={"BICTL_S3_ENDPOINT_URL": f"http://{store.address}"})
+        is_loaded(at(settings))
