@@ -1,9 +1,6 @@
 """The platform that faults damage; see bed.py."""
 
-import gzip
-import json
 from collections.abc import Iterator
-from pathlib import Path
 
 import others
 import pytest
@@ -12,8 +9,6 @@ from databases import drop_database
 from facts import Facts, rows_of
 
 from bictl.settings import Settings
-
-TRUTH = Path(__file__).parents[1] / "fixtures" / "sqlserver" / "truth_product.json.gz"
 
 
 @pytest.fixture(scope="session")
@@ -31,8 +26,7 @@ def facts(fixture_records) -> Facts:
 def platform(ground, shared, facts) -> Iterator[Settings]:
     """The healthy platform; nobody damages this one. The source's rows stand beside it."""
     settings = ground.platform(facts)
-    rows = json.loads(gzip.decompress(TRUTH.read_bytes()))["rows"]
-    others.prepare(settings, facts, rows)
+    others.prepare(settings, facts)
     yield settings
     drop_database(shared, settings.postgres.dbname)
 
@@ -66,6 +60,7 @@ def own_topic(ground, shared, prepared_topic, fixture_records) -> Iterator[Bed]:
         rows_of(fixture_records("product_schema"), base=an_hour_ago(), one_in=120, poison=False)
     )
     settings = ground.fill(prepared_topic, facts)
+    others.prepare(settings, facts)
     with opened(settings, facts) as made:
         assert made.verdict()["complete"]
         yield made

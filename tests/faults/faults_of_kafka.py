@@ -80,10 +80,14 @@ def set_topic(bed, **settings):
         admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, bed.table.topic, named)])
 
 
+def keep_long(bed):
+    set_topic(bed, retention_ms=604_800_000, segment_ms=604_800_000, cleanup_policy="delete")
+
+
 @fault(
     "the topic forgets within the hour, and records wait",
     violates="K7",
-    repair=[by_hand("give the topic its retention back", set_topic), carry_on],
+    repair=[by_hand("give the topic its retention back", keep_long), carry_on],
     on="jvm",
     level="quick",
 )
@@ -96,7 +100,7 @@ def retention_near(bed):
 @fault(
     "the topic is compacted at once: history is thinned before it is read",
     violates="K9",
-    repair=[by_hand("delete the setting", set_topic)],
+    repair=[by_hand("delete again, do not compact", keep_long)],
     on="jvm",
 )
 def topic_compacted(bed):

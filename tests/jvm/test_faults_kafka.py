@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import others
 import pytest
 from bed import Ground, an_hour_ago, opened
 from catalogue import faults
@@ -37,6 +38,7 @@ def own_topic(grounds, prepared_jvm, fixture_records):
     samples = fixture_records("product_schema")
     facts = Facts(rows_of(samples, base=an_hour_ago(), one_in=120, poison=False))
     settings = grounds.fill(prepared_jvm, facts)
+    others.prepare(settings, facts)
     with opened(settings, facts) as made:
         assert made.verdict()["complete"]
         yield made
@@ -45,5 +47,5 @@ def own_topic(grounds, prepared_jvm, fixture_records):
 @pytest.mark.parametrize(
     "fault", [one for one in faults() if one.on == "jvm"], ids=lambda f: f.name
 )
-def test_a_fault_on_a_real_kafka_is_seen_and_named_and_repaired(own_topic, fault):
-    look(own_topic, fault, {})
+def test_a_fault_on_a_real_kafka_is_seen_and_named_and_repaired(own_topic, prepared_jvm, fault):
+    look(own_topic, fault, others.compiled_tests(prepared_jvm))
