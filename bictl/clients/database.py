@@ -1,9 +1,12 @@
 """Postgres: one connection, opened at first use; every failure in bictl's own words."""
 
 import contextlib
+import os
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+import socket
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -14,7 +17,8 @@ from psycopg2 import sql
 from bictl import assets
 from bictl.clients import database_errors, listener
 from bictl.clients.awaited import awaiting
-from bictl.errors import NotFound, StageFailed, Unreachable
+from bictl.clients.vigil import Watch, watched
+from bictl.errors import NotFound, StageFailed, TimedOut, Unreachable
 from bictl.settings import Postgres
 
 Statement = str | sql.Composable
@@ -62,7 +66,8 @@ class Database:
 
     `timeout` (seconds) bounds connecting, `statement_timeout` each statement; None lets bulk work
     take its time. A query without parameters may hold a plain `%`. A connection that broke outside
-    a transaction is opened anew by the next query.
+    a transaction is opened anew by the next query. A statement that has waited for `timeout` has
+    the server asked after, and is given up (TimedOut) when that says nothing twice as long.
     """
 
     def __init__(
@@ -111,6 +116,45 @@ class Database:
         if self._open is not None:
             with contextlib.suppress(psycopg2.Error):
                 self._open.cancel()
+
+    @contextlib.contextmanager
+    def asked_after(self, give_up: Callable[[], None]) -> Iterator[None]:
+        """Whatever the block waits for in the server ends by `give_up` when that is silent; then
+        raises TimedOut, in the place of the block's own error."""
+        watch = Watch(
+            self.address, patience=self._timeout, is_silent=self._is_silent, give_up=give_up
+        )
+        try:
+            with watched(watch):
+                yield
+        except Exception as error:
+            if not watch.silent:
+                raise
+            raise self._silence(watch) from error
+        if watch.silent:
+            raise self._silence(watch)
+
+    def _is_silent(self) -> bool:
+        try:
+            self._dial(self._postgres.dbname).close()
+        except psycopg2.Error as error:
+            return database_errors.is_silence(error)
+        return False
+
+    def _silence(self, watch: Watch) -> TimedOut:
+        seconds = time.monotonic() - watch.begun
+        return TimedOut(
+            f"Postgres at {self.address} does not answer: the statement was given up after "
+            f"{seconds:.0f} s, new connections hear nothing either",
+            hint="the server stands still, or something on the way to it does: look at it, then "
+            "run the same command again",
+        )
+
+    def _hang_up(self) -> None:
+        """Ends the wire of a connection that another thread waits at."""
+        if self._open is not None:
+            with socket.socket(fileno=os.dup(self._open.fileno())) as wire:
+                wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
         """Closes the connection; an open transaction is rolled back by the server."""
@@ -250,7 +294,7 @@ class Database:
     @contextlib.contextmanager
     def _mapped(self) -> Iterator[None]:
         try:
-            with awaiting(f"Postgres at {self.address}"):
+            with awaiting(f"Postgres at {self.address}"), self.asked_after(self._hang_up):
                 yield
         except (psycopg2.Error, psycopg2.Warning) as error:
             raise database_errors.statement_error(error, self.address) from error
@@ -276,9 +320,14 @@ class Database:
             if isinstance(mapped, NotFound):
                 mapped = self._name_databases(mapped)
             raise mapped from error
+        self._open = connection  # for who hangs up on a server that falls silent from here on
         limit = f"{int((self._statement_timeout or 0) * 1000)}ms"
-        with self._mapped(), connection.cursor() as cursor:
-            cursor.execute(_SESSION, (limit,))
+        try:
+            with self._mapped(), connection.cursor() as cursor:
+                cursor.execute(_SESSION, (limit,))
+        except BaseException:
+            self.close()
+            raise
         return connection
 
     def _dial(self, dbname: str) -> psycopg2.extensions.connection:

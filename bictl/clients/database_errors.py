@@ -160,6 +160,11 @@ def connection_error(error: BaseException, postgres: Postgres) -> BictlError:
     return kind(f"cannot reach Postgres at {where}: {_reason(text)}", hint=_start_hint(postgres))
 
 
+def is_silence(error: BaseException) -> bool:
+    """Whether a connection did not come about because nobody said anything."""
+    return bool(_TIMEOUT.search(str(error)))
+
+
 def suspect(postgres: Postgres, error: BaseException | None) -> None:
     """ConfigError when it is not Postgres that listens there, for whose answer libpq would wait,
     or when its certificate is not trusted, of which libpq does not always say why."""

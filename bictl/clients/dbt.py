@@ -20,7 +20,7 @@ from typing import Any
 
 from bictl import assets, settings
 from bictl.clients.awaited import awaiting
-from bictl.clients.database import tls
+from bictl.clients.database import Database, tls
 from bictl.clients.dbt_report import Node, OnNode, Report
 from bictl.clients.process import Child
 from bictl.errors import ConfigError, MissingDependency
@@ -28,6 +28,7 @@ from bictl.records import Stop, never_stop
 
 _PASSWORD = "DBT_ENV_SECRET_BICTL_PASSWORD"  # noqa: S105 - dbt masks values of this prefix
 _MACROS = "DBT_BICTL_MACROS"  # how a project asks for the macros of this version
+_HEARS = 2.0  # seconds that dbt has to end by itself when Postgres hears nobody
 _LOOK = 0.1  # seconds between two looks at a lock that another process holds
 
 
@@ -111,6 +112,7 @@ class Dbt:
                         directory=self.directory,
                         errors=errors,
                     ) as child,
+                    Database(self._postgres).asked_after(lambda: child.end(_HEARS)),
                 ):
                     for line in child.lines(stop=stop, timeout=timeout):
                         report.read(line)
