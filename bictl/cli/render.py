@@ -210,13 +210,15 @@ class Screen:
         )
         tasks: dict[str, Any] = {}
         first = bars.add_task("connecting", total=None, rate="", note="")
+        adding = threading.Lock()  # what works side by side begins side by side, and has one bar
 
         def on_progress(progress: Progress) -> None:
             self._note(progress)
             name = progress.stage
             bars.update(first, visible=False)
-            if name not in tasks:
-                tasks[name] = bars.add_task(name, total=progress.total, rate="", note="")
+            with adding:
+                if name not in tasks:
+                    tasks[name] = bars.add_task(name, total=progress.total, rate="", note="")
             bars.update(
                 tasks[name],
                 completed=progress.done,

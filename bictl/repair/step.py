@@ -73,7 +73,8 @@ class Repaired:
                 ("would be repaired", self._count("planned")),
                 ("repaired", self._count("done")),
                 ("failed", self._count("failed")),
-                ("left to a person", len(self.left)),
+                ("left to a person", sum(one.state != "unknown" for one in self.left)),
+                ("unknown", sum(one.state == "unknown" for one in self.left)),
             )
             if count
         ]
@@ -81,7 +82,11 @@ class Repaired:
 
     @property
     def rows(self) -> list[dict[str, object]]:
-        """One row a repair, then one for each check that is left to a person."""
+        """One row a repair, then one for what is left to a person: where checks found the same, as
+        they do of a service that does not answer, they share it."""
+        left = dict[tuple[str, str], list[Left]]()
+        for one in self.left:
+            left.setdefault((one.message, one.hint), []).append(one)
         done = [
             {
                 "table": self.table,
@@ -100,15 +105,15 @@ class Repaired:
             {
                 "table": self.table,
                 "repair": "",
-                "checks": one.check,
+                "checks": " ".join(one.check for one in same),
                 "state": "left",
-                "does": one.message,
+                "does": message,
                 "why": "",
                 "result": "",
                 "seconds": 0.0,
-                "command": one.hint,
+                "command": hint,
             }
-            for one in self.left
+            for (message, hint), same in left.items()
         ]
 
     def _count(self, state: str) -> int:

@@ -720,16 +720,17 @@ def chosen(
     """The checks of a run: those of its level, or of it the ones that were asked for, by their ids
     or by the names of layers.
 
-    Raises NotFound for an unknown name, UsageError for the id of a check of another level.
+    Raises NotFound for an unknown name, UsageError for the name of a check or a layer of another
+    level, and where --exclude takes all that --select names.
     """
     wanted, unwanted = ids_of(select), ids_of(exclude)
-    for check in CHECKS:
-        if check.id in map(str.upper, select) and not check.runs_at(level):
-            flag = "" if check.only == "default" else f" --{check.only or check.level}"
-            raise UsageError(
-                f"{check.id} is no check of this level: {check.title}",
-                hint=f"bictl verify{flag} --select {check.id}",
-            )
+    for name in select:
+        _refuse_other_level(name, level)
+    if select and wanted <= unwanted:
+        raise UsageError(
+            f"nothing is left of {', '.join(select)}: it is excluded",
+            hint="bictl verify --list",
+        )
     crossed = {crossing.name for crossing in crossings(table, level)} | {SOURCE_TO_KAFKA, META}
     return [
         check
@@ -743,6 +744,20 @@ def chosen(
         and (not select or check.id in wanted)
         and check.id not in unwanted
     ]
+
+
+def _refuse_other_level(name: str, level: str) -> None:
+    checks = [check for check in CHECKS if check.id in ids_of([name])]
+    if any(check.runs_at(level) for check in checks):
+        return
+    first = checks[0]
+    at = first.only or first.level
+    flag = "" if at == "default" else f" --{at}"
+    if len(checks) == 1:
+        message, name = f"{first.id} is no check of this level: {first.title}", first.id
+    else:
+        message = f"{name} has no check of this level"
+    raise UsageError(message, hint=f"bictl verify{flag} --select {name}")
 
 
 def ids_of(names: Sequence[str]) -> set[str]:

@@ -126,7 +126,7 @@ def verify(
             for item in crossings(
                 table, level, has_source=any(one.needs_source for one in definitions)
             )
-            if not select or any(item.name == check.boundary for check in definitions)
+            if not (select or exclude) or any(item.name == check.boundary for check in definitions)
         ]
         verdict = world.known.get("verdict")
         report = Report(

@@ -27,6 +27,30 @@ print("the result")
 """
 
 
+SIDE_BY_SIDE = """
+import sys, threading, time
+from rich.progress import Progress as Bars
+from bictl.cli.app import Options
+from bictl.cli.render import Screen
+from bictl.records import Progress
+add, added = Bars.add_task, []
+def slowly(bars, *arguments, **options):
+    time.sleep(0.05)  # a busy machine: everybody is between the question and the answer
+    added.append(arguments)
+    return add(bars, *arguments, **options)
+Bars.add_task = slowly
+with Screen(Options()).progress() as on_progress:
+    begin = threading.Barrier(6)
+    def lane():
+        begin.wait()
+        on_progress(Progress(stage="verify", done=0, total=6, unit="checks"))
+    lanes = [threading.Thread(target=lane) for _ in range(6)]
+    for one in lanes: one.start()
+    for one in lanes: one.join()
+print(len(added))
+"""
+
+
 class Heard(io.StringIO):
     """A stream that says when it got a second line."""
 
@@ -66,11 +90,13 @@ def test_who_wants_none_gets_none_except_by_asking(options):
     assert stream.getvalue().startswith("embed: 1 records")
 
 
-def on_terminal(width: int, wanted: str = "yes", **environment: str) -> tuple[str, str]:
+def on_terminal(
+    width: int, wanted: str = "yes", *, program: str = BAR, **environment: str
+) -> tuple[str, str]:
     """What the result was, and what the terminal of stderr got."""
     leader, follower = pty.openpty()
     process = subprocess.Popen(
-        [sys.executable, "-c", BAR, wanted],
+        [sys.executable, "-c", program, wanted],
         env={**os.environ, "TERM": "xterm", "COLUMNS": str(width), **environment},
         stdout=subprocess.PIPE,
         stderr=follower,
@@ -110,3 +136,8 @@ def test_no_colour_is_only_that():
     _, shown = on_terminal(120, NO_COLOR="1")
     assert "ingest" in shown
     assert "\x1b[3" not in shown
+
+
+def test_what_begins_side_by_side_has_one_bar():
+    out, _ = on_terminal(120, program=SIDE_BY_SIDE)
+    assert out == "2\n"  # `connecting` and `verify`

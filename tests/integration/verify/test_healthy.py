@@ -52,6 +52,13 @@ def test_a_healthy_pipeline_is_complete(pipeline, level):
     assert report.headline.endswith("source not verified")
 
 
+def test_what_is_excluded_is_no_unknown_boundary(pipeline):
+    report = pipeline.verify(exclude=["vectors"])
+    assert [item.name for item in report.boundaries][-1] == "bronze → staging"
+    assert report.exit_code == 0
+    assert report.headline.startswith("nothing amiss in ")
+
+
 def test_verify_writes_nothing(pipeline):
     counts = "select sum(n_tup_ins + n_tup_upd + n_tup_del) from pg_stat_user_tables"
     pipeline.execute("select pg_stat_force_next_flush()")

@@ -43,6 +43,17 @@ def test_a_check_of_another_level_is_refused_and_the_level_named():
     assert refused.value.hint == "bictl verify --quick --select M3"
 
 
+def test_a_layer_without_a_check_at_this_level_is_refused_and_the_level_named():
+    with pytest.raises(UsageError, match="vectors has no check of this level") as refused:
+        ids("quick", select=["vectors"])
+    assert refused.value.hint == "bictl verify --select vectors"
+
+
+def test_what_is_selected_and_excluded_too_is_refused():
+    with pytest.raises(UsageError, match="nothing is left of E1"):
+        ids(select=["E1"], exclude=["vectors"])
+
+
 def test_every_check_says_how_it_grows_and_stands_in_a_layer():
     for check in CHECKS:
         assert check.grows, check.id
