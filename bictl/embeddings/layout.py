@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 # Part of every content hash: another number when the rule of sql/embeddings/work.sql changes.
 TEXT_RULE = "1\x1f"
-_OURS = ("embedding", "content_hash", "model", "embedded_at", "code_norm", "tsv")
+_OURS = (
+    "embedding",
+    "content_hash",
+    "vector_hash",
+    "model",
+    "embedded_at",
+    "code_norm",
+    "tsv",
+)
 
 
 @dataclass(frozen=True)

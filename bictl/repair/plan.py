@@ -223,7 +223,7 @@ def _staging(case: _Case) -> Plan:
 def _vectors(case: _Case) -> Plan:
     if not case.table.embed:
         return Plan()
-    texts = case.wrong("E1", "E2", "E3", "E4", "E5")
+    texts = case.wrong("E1", "E2", "E3", "E4", "E5", "E11")
     graph, swapped = case.wrong("E6", "E7", "E9"), case.wrong("E10")
     wrong = [*texts, *graph, *swapped]
     if not wrong and not case.follows:

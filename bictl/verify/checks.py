@@ -636,6 +636,13 @@ CHECKS: tuple[Definition, ...] = (
         is_long=True,
     ),
     Definition(
+        "E11",
+        "no vector was changed since it was made",
+        STAGING_TO_VECTORS,
+        lambda w: vectors.unaltered(w.altered, w.coverage, table=w.table),
+        grows="with keys",
+    ),
+    Definition(
         "M1",
         "bictl's tables have this program's version",
         META,

@@ -11,7 +11,7 @@ from bictl.keys import in_words, values_of
 from bictl.verify.report import NOTHING, Sample, of_keys
 from bictl.verify.shown_keys import ShownKeys
 from bictl.verify.staging import Keys, Shape, Values, pair_columns, said_pairs
-from bictl.verify.vectors import Coverage, Index, Vectors
+from bictl.verify.vectors import Altered, Coverage, Index, Vectors
 
 if TYPE_CHECKING:
     from bictl.clients.database import Database
@@ -248,6 +248,20 @@ def read_vectors(database: "Database", table: "Table") -> Vectors:
         twice=found["twice"],
         doubled=tuple(in_words_of(table, found["twice_keys"] or [])),
     )
+
+
+def read_altered(database: "Database", table: "Table") -> Altered:
+    """Vectors against the hash that was written beside them."""
+    hint = f"bictl embed --table {table.name}"
+    require(database, table.embeddings, (*table.id, *EMBEDDING_COLUMNS, "vector_hash"), hint=hint)
+    query = database.named(
+        "verify/vector_altered",
+        embeddings=table.embeddings,
+        id=identity("{name}::text", table.id),
+    )
+    (found,) = database.dicts(query)
+    keys = in_words_of(table, found["altered_keys"] or [])
+    return Altered(rows=found["rows"], altered=of_keys(keys, found["altered"]))
 
 
 def read_indexes(database: "Database", table: "Table") -> tuple[Index, ...]:

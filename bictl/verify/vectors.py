@@ -44,6 +44,14 @@ class Vectors:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Altered:
+    """All vectors, and those that are not the ones that were made for their texts."""
+
+    rows: int
+    altered: Sample
+
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
     """One HNSW index on the vectors."""
 
@@ -126,6 +134,20 @@ def findable(found: Vectors, covered: Coverage, *, table: "Table") -> Finding:
         extra=of_keys(found.bad, bad),
         message=f"{found.nulls} NULL, {found.zeros} zero, {found.bent} vectors of another length "
         f"than 1: search cannot find {of_keys(found.bad, bad)}",
+        hint=f"bictl embed --table {table.name}",
+    )
+
+
+def unaltered(found: Altered, covered: Coverage, *, table: "Table") -> Finding:
+    """E11: no vector was changed, or exchanged for another row's, since it was made."""
+    if not found.altered:
+        return passed(found.rows or _when_none_expected(covered))
+    return Finding(
+        state=State.FAIL,
+        evaluated=found.rows,
+        extra=found.altered,
+        message=f"{found.altered.total} vectors are not those that were made for their texts:"
+        f" {found.altered}",
         hint=f"bictl embed --table {table.name}",
     )
 

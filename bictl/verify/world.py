@@ -57,7 +57,7 @@ from bictl.verify.staging import Keys, Shape, Values
 from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
 from bictl.verify.taken import Taken
 from bictl.verify.tested import LastRun, read_tested
-from bictl.verify.vectors import Coverage, Index, Vectors
+from bictl.verify.vectors import Altered, Coverage, Index, Vectors
 
 if TYPE_CHECKING:
     from bictl.cdc.source import Source
@@ -716,6 +716,11 @@ class World:
     def vectors(self) -> Vectors:
         """What makes vectors unfindable."""
         return self._in_snapshot(read_rows.read_vectors, self.table)
+
+    @once
+    def altered(self) -> Altered:
+        """Vectors that are not the ones that were made for their texts."""
+        return self._in_snapshot(read_rows.read_altered, self.table)
 
     @once
     def vector_indexes(self) -> tuple[Index, ...]:

@@ -1,6 +1,7 @@
 -- The vectors of one table, one row a key, and what search looks up beside them. An older table of
 -- that name (key and vector, perhaps columns of its own) gains what it lacks; its rows count as
 -- changed and are filled. Columns of its own stay with what they hold, and may be empty in new rows.
+-- vector_hash is over content_hash and the vector's bytes: which vector was made for which text.
 -- {schema}, {table}: its place; {id}: the key's columns, of the types they have in {staging};
 -- {dimension}: the vector's length; {label}, {code}: two of the staging's columns, kept for readers.
 create schema if not exists {schema};
@@ -10,6 +11,7 @@ create table if not exists {table} ({id}) as select {id} from {staging} with no 
 alter table {table}
     add column if not exists embedding vector({dimension}),
     add column if not exists content_hash bytea,
+    add column if not exists vector_hash bytea,
     add column if not exists model text,
     add column if not exists embedded_at timestamptz not null default now(),
     add column if not exists {label} text,

@@ -5,11 +5,12 @@
 -- takes NOR-51107 for 'nor' and '-51107'. Words are kept as they are (simple, for any language) and
 -- as English stems. A tsvector may hold 1 MB, hence 50,000 characters.
 insert into {table} as e
-    ({id}, embedding, content_hash, model, embedded_at, {label}, {code}, code_norm, tsv)
+    ({id}, embedding, content_hash, vector_hash, model, embedded_at, {label}, {code}, code_norm, tsv)
 select
     {of_source},
     v.embedding,
     s.content_hash,
+    sha256(s.content_hash || vector_send(v.embedding)),
     %(model)s,
     now(),
     s.name,
@@ -26,6 +27,7 @@ order by {of_source}
 on conflict ({id}) do update set
     embedding = excluded.embedding,
     content_hash = excluded.content_hash,
+    vector_hash = excluded.vector_hash,
     model = excluded.model,
     embedded_at = excluded.embedded_at,
     {label} = excluded.{label},

@@ -1,6 +1,6 @@
 -- What there is to embed: every row of staging once, with its text where the text is not the one
--- behind the stored vector, or where that one cannot be found: NULL, zero, not of length 1. One read
--- of the view, so that one snapshot decides about changed and deleted rows alike.
+-- behind the stored vector, where that one is not the vector that was made for it, or where it cannot
+-- be found: NULL, zero, not of length 1. One read of the view, so that one snapshot decides about changed and deleted rows alike.
 --
 -- A row's text is its embedded columns, trimmed, those without a word left out, joined by '. '.
 -- The hash covers the version of that rule. A row without text gets no vector. The key's
@@ -28,6 +28,7 @@ compared as (
             or e.content_hash is distinct from s.content_hash
             or e.model is distinct from %(model)s
             or e.embedding is null
+            or e.vector_hash is distinct from sha256(e.content_hash || vector_send(e.embedding))
             or not abs(vector_norm(e.embedding) - 1) < 0.001
         ) as is_changed
     from hashed s

@@ -419,6 +419,12 @@ def test_a_missing_staging_view_is_a_failure_that_names_transform(pipeline):
             "1 vectors of another length than 1",
         ),
         (f"update {VECTORS} set embedding = null where product_id = 24", "E1", "not embedded: 24"),
+        (
+            f"update {VECTORS} v set embedding = o.embedding from {VECTORS} o"
+            " where v.product_id = 24 and o.product_id = 36",
+            "E11",
+            "1 vectors are not those that were made for their texts: 24",
+        ),
     ],
 )
 def test_a_vector_that_is_not_what_it_should_be_is_named_by_key(pipeline, damage, name, said):
