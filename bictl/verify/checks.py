@@ -278,7 +278,10 @@ CHECKS: tuple[Definition, ...] = (
         "objects hold what Kafka serves",
         KAFKA_TO_OBJECTS,
         lambda w: contents.of_slice(
-            contents.as_served(w.served, w.expired, w.unheld, table=w.table), w.looked
+            contents.as_served(
+                w.served, w.expired, w.unheld, table=w.table, compacts=w.may_compact
+            ),
+            w.looked,
         ),
         level="deep",
         kind=_LOSS,

@@ -18,13 +18,15 @@ class Contents:
     """Records of two layers, compared one by one.
 
     `different` are on both sides with other content, `absent` upstream alone; `only` counts those
-    that stand downstream alone. `doubled` have a name twice in one JSON object.
+    that stand downstream alone, `unserved` are those of them that Kafka does not serve although it
+    serves their range. `doubled` have a name twice in one JSON object.
     """
 
     compared: int = 0
     different: Ranges = ()
     absent: Ranges = ()
     only: int = 0
+    unserved: Ranges = ()
     doubled: Ranges = ()
 
 
@@ -36,15 +38,22 @@ def added(parts: Iterable[Contents]) -> Contents:
         different=merged(item for part in found for item in part.different),
         absent=merged(item for part in found for item in part.absent),
         only=sum(part.only for part in found),
+        unserved=merged(item for part in found for item in part.unserved),
         doubled=merged(item for part in found for item in part.doubled),
     )
 
 
 def as_served(
-    found: Contents, expired: "Expired", unheld: Ranges = (), *, table: "Table"
+    found: Contents,
+    expired: "Expired",
+    unheld: Ranges = (),
+    *,
+    table: "Table",
+    compacts: bool = True,
 ) -> Finding:
-    """K10: what Kafka still serves stands in the objects, with the same bytes; what of it stood in
-    objects that have expired stands at least in bronze or the quarantine, all but `unheld`."""
+    """K10: what Kafka still serves stands in the objects, with the same bytes, and where the topic
+    does not compact nothing else does: an aborted transaction is none. What stood in objects that
+    have expired stands at least in bronze or the quarantine, all but `unheld`."""
     if unheld:
         return Finding(
             state=State.FAIL,
@@ -56,7 +65,8 @@ def as_served(
             f" --table {table.name} --replay",
         )
     evaluated = found.compared + total(found.absent)
-    if not found.different and not found.absent:
+    unserved = () if compacts else found.unserved
+    if not found.different and not found.absent and not unserved:
         gone = f"{found.only} records are in the objects and not in Kafka any more"
         said = [gone if found.only else "", _not_compared(expired)]
         return passed(evaluated or found.only or expired.records, "; ".join(filter(None, said)))
@@ -65,11 +75,16 @@ def as_served(
         said.append(f"{in_words(found.absent)} stand in Kafka and not in the object of that range")
     if found.different:
         said.append(f"{in_words(found.different)} hold other bytes than Kafka serves")
+    if unserved:
+        said.append(
+            f"{in_words(unserved)} stand in the objects, and Kafka, where nothing is compacted,"
+            " serves its neighbours alone: records of aborted transactions, or of another log"
+        )
     return Finding(
         state=State.FAIL,
         evaluated=evaluated,
         missing=of_ranges(found.absent),
-        extra=of_ranges(found.different),
+        extra=of_ranges(merged([*found.different, *unserved])),
         message="; ".join(said),
         hint=f"look at one: bictl trace --table {table.name} --offset {_first(found)}; move the"
         f" wrong objects away, then: bictl ingest --table {table.name} --fill",
@@ -124,5 +139,5 @@ def unique_names(found: Contents, *, table: "Table") -> Finding:
 
 def _first(found: Contents) -> str:
     """The first record that is not as it should be, as `bictl trace` takes it."""
-    one = merged((*found.absent, *found.different, *found.doubled))[0]
+    one = merged((*found.absent, *found.different, *found.doubled, *found.unserved))[0]
     return f"{one.partition}:{one.first}"

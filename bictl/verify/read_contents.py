@@ -69,12 +69,13 @@ def _side_by_side(
     chunks: Iterator["Chunk"], lines: Iterator[wire.Line], partition: int
 ) -> Contents:
     """Both in the order of their offsets: one line is in memory at a time, not a batch of them."""
-    compared, only, different, absent = 0, 0, list[int](), list[int]()
-    line = next(lines, None)
+    compared, different, absent, unserved = 0, list[int](), list[int](), list[int]()
+    line, only = next(lines, None), 0
     try:
         for record in (record for chunk in chunks for record in chunk.records):
             while line is not None and line.offset < record.offset:
-                only, line = only + 1, next(lines, None)
+                unserved.append(line.offset)
+                line = next(lines, None)
             if line is None or line.offset > record.offset:
                 absent.append(record.offset)
                 continue
@@ -82,12 +83,16 @@ def _side_by_side(
                 different.append(record.offset)
             compared, line = compared + 1, next(lines, None)
     except RetentionPassed:  # discarded while it was compared: the rest is the objects' alone
-        pass
+        only = (line is not None) + sum(1 for _ in lines)
+    else:
+        unserved += [] if line is None else [line.offset]
+        unserved += [one.offset for one in lines]
     return Contents(
         compared=compared,
         different=from_offsets(partition, different),
         absent=from_offsets(partition, absent),
-        only=only + (line is not None) + sum(1 for _ in lines),
+        only=only + len(unserved),
+        unserved=from_offsets(partition, unserved),
     )
 
 

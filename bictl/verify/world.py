@@ -335,6 +335,14 @@ class World:
         group, topic = self.question.around.group, self.topic.name
         return self._ask(lambda reader: committed(reader, group, topic)) if group else {}
 
+    @property
+    def may_compact(self) -> bool:
+        """Whether the topic compacts, as far as the broker tells."""
+        try:
+            return self.keeping is None or "compact" in self.keeping.policy
+        except BictlError:
+            return True
+
     @once
     def keeping(self) -> "Keeping | None":
         """The topic's settings; None where the broker does not tell them."""

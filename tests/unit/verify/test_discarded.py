@@ -4,10 +4,13 @@ import gzip
 
 from evidence import TABLE, batch, cut, part, shelf
 
+from bictl.clients.topics import Chunk
+from bictl.records import Range
 from bictl.verify.contents import as_served
 from bictl.verify.expired import Expired
 from bictl.verify.read_contents import compare_kafka
 from bictl.verify.report import State
+from bictl.wire import Line, LineEncoder
 
 
 class Store:
@@ -22,3 +25,39 @@ def test_a_topic_that_retention_has_emptied_is_looked_at_and_well():
     check = as_served(found, Expired(), table=TABLE)
     assert (check.state, check.evaluated) == (State.OK, 30)
     assert check.message == "30 records are in the objects and not in Kafka any more"
+
+
+class Sealed:
+    """A store whose objects all hold the same lines."""
+
+    def __init__(self, body):
+        self.body = body
+
+    def get(self, key):
+        return self.body, {}
+
+
+class Served:
+    def __init__(self, chunk):
+        self.chunk = chunk
+
+    def read(self, topic, partition, *, first, end):
+        yield self.chunk
+
+
+def record(offset):
+    return Line("t", 0, offset, 1, b"k", b"{}", ())
+
+
+def test_what_kafka_passes_over_is_legal_only_where_the_topic_compacts():
+    """Records of an aborted transaction that a careless reader had sealed."""
+    lines = LineEncoder("t", 0)
+    body = b"".join(lines.encode(record(offset)) for offset in range(6))
+    served = Chunk((record(0), record(1), record(4)), 6)
+    sealed = Sealed(gzip.compress(body))
+    at_cut = cut(part(end=6, frontier=6))
+    found = compare_kafka(Served(served), sealed, at_cut, shelf(batch(0, 6)))
+    assert as_served(found, Expired(), table=TABLE).state is State.OK
+    check = as_served(found, Expired(), table=TABLE, compacts=False)
+    assert (check.state, check.extra.ranges) == (State.FAIL, (Range(0, 2, 4), Range(0, 5, 6)))
+    assert "--offset 0:2" in check.hint
