@@ -1,5 +1,6 @@
 """Stages that start again and again as cron would start them, some of them killed on their way."""
 
+import json
 import os
 import random
 import signal
@@ -19,7 +20,6 @@ SIGNALS = {signal.SIGKILL: 6, signal.SIGTERM: 3, signal.SIGINT: 2}
 KILLED = 0.5  # of the starts
 DBT = 0.25  # of the kills of a stage that runs dbt: dbt alone
 GRACE = 15.0  # seconds after a service is back in which somebody may still have missed it
-_MAY_RETRY = {4, 5}
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,14 @@ class Diary:
 
     kills: Counter = field(default_factory=Counter)
     outages: list[list[float]] = field(default_factory=list)
-    starts: list[Start] = field(default_factory=list)
+    starts: list[Start] = field(default_factory=list)  # by their ends
+    path: Path = Path(os.devnull)  # the same, a line each
+
+    def take(self, start: Start) -> None:
+        """Keeps a start that has ended."""
+        self.starts.append(start)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(f"{told(start)}\n")
 
     def out(self, start: Start) -> bool:
         """Whether a service was down while it worked, or shortly before."""
@@ -56,10 +63,29 @@ class Diary:
         if start.hit:
             numbers = {"SIGKILL": -9, "SIGTERM": 143, "SIGINT": 130, "dbt": 1}
             early = {-15, -2}  # before it listened to signals
-            return start.code not in {numbers[start.hit], 0, 3, 4, 5, *early}
-        if start.words.startswith("verify"):
-            return start.code not in ({0, 3, 4} if self.out(start) else {0})
+            judged = {1} if start.words.startswith("verify") else set()
+            return start.code not in {numbers[start.hit], 0, 3, 4, 5, *early, *judged}
+        if start.words.startswith("verify"):  # 1 is held against the truth: witness.py
+            return start.code not in ({0, 1, 3, 4} if self.out(start) else {0, 1})
         return start.code not in ({0, 3, 5, 4} if self.out(start) else {0, 3, 5})
+
+
+def verdict(start: Start) -> dict:
+    """The JSON document that a verify wrote."""
+    document, _ = json.JSONDecoder().raw_decode(start.said[start.said.index("{") :])
+    return document
+
+
+def told(start: Start) -> str:
+    """When, how long, what, the signal that it got, its exit code; what a red verdict named."""
+    clock = time.strftime("%H:%M:%S", time.localtime(start.began))
+    line = (
+        f"{clock} {start.ended - start.began:6.1f} s  {start.words:<22} {start.hit:<8} {start.code}"
+    )
+    if start.code == 1 and not start.hit and start.words.startswith("verify"):
+        red = [check for check in verdict(start)["checks"] if check["state"] == "fail"]
+        line += "".join(f"; {check['id']} {check['message'][:200]}" for check in red)
+    return line
 
 
 class Cron(threading.Thread):
@@ -94,7 +120,7 @@ class Cron(threading.Thread):
         took = time.time() - began
         if not hit:
             self._usual[words] = 0.7 * self._usual[words] + 0.3 * took
-        self._diary.starts.append(Start(words, began, began + took, hit, code, said))
+        self._diary.take(Start(words, began, began + took, hit, code, said))
 
     def _wound(self, process: subprocess.Popen, words: str) -> str:
         """Sends a signal somewhere in the middle; its name, or nothing when it was too late."""

@@ -12,6 +12,7 @@ from world import STRACE, Ended, World
 from bictl.clients import Clients
 
 WELL = (0, 3)  # 3: the record that is no jsonb is in quarantine
+_GOLDEN = 0.618
 TRIES = 3  # until a point fires that some runs do not come to: a refresh of Kafka's metadata
 
 
@@ -180,15 +181,25 @@ def _amount(ended: Ended, column: str) -> int:
     return sum(row[column] for row in document["rows"])
 
 
-def table(rows: Sequence[tuple[str, Sequence[Outcome]]]) -> list[str]:
-    """The printed table of `make chaos`."""
-    head = ("stage", "points", "killed", "reruns complete", "lost", "doubled", "orphans of dbt")
+def spread(points: Sequence[Point], most: int) -> list[Point]:
+    """One of each of so many equal stretches, at another place in each, so that no step falls in
+    with the order of moments; all of them where there are no more."""
+    if len(points) <= most:
+        return list(points)
+    width = len(points) / most
+    return [points[n] for n in sorted({int(width * (i + i * _GOLDEN % 1)) for i in range(most)})]
+
+
+def table(rows: Sequence[tuple[str, int, Sequence[Outcome]]]) -> list[str]:
+    """The printed table of `make chaos`: each stage's name, its points, and what was tried."""
+    head = ("stage", "points", "tried", "killed", "reruns complete", "lost", "doubled", "orphans")
     lines = [head]
-    for name, outcomes in rows:
+    for name, points, outcomes in rows:
         fired = [outcome for outcome in outcomes if outcome.fired]
         lines.append(
             (
                 name,
+                str(points),
                 str(len(outcomes)),
                 str(len(fired)),
                 str(sum(not outcome.wrong for outcome in fired)),

@@ -2,13 +2,16 @@
 
     python tests/chaos/soak.py --minutes 20 [--seed 7] [--jvm]
 
-In the end everything is drained and held against what was produced, without bictl and by its own
-deepest verdict. The last line is the summary; exit code 1 with the seed where something is wrong.
+Each verdict on the way is held against what was true at that moment (witness.py). In the end
+everything is drained and held against what was produced, without bictl and by its own deepest
+verdict. The last line is the summary; where something is wrong the exit code is 1, and every start
+stands before it, with its time, the signal that it got and its exit code.
 """
 
 import argparse
 import random
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -21,6 +24,7 @@ from pathlib import Path
 import oracle
 from cron import Cron, Diary, Outages, started
 from traffic import Traffic, folded
+from witness import Truth
 
 from bictl import settings as configured
 from bictl.clients import Clients
@@ -32,9 +36,10 @@ LINES = (  # name, commands, seconds between them at most
     ("vectors", ("transform", "embed"), 4.0),
     ("all", ("run",), 20.0),
     ("replay", ("load-bronze --replay",), 90.0),
-    ("quick", ("verify --quick",), 3.0),
-    ("whole", ("verify",), 30.0),
+    ("quick", ("verify --quick --json",), 3.0),
+    ("whole", ("verify --json",), 30.0),
 )
+DIARY = "diary"  # every start, printed where something is wrong
 NUMBERS = {"Weight": 4, "Length": 4, "Width": 4, "Height": 4, "Volume": 6, "Price": 4}
 COLUMNS = """product_id, name, vendor_code, description, weight, length, width, height, volume,
     price, is_active, category_id, manufacturer_id, created_at, updated_at"""
@@ -46,13 +51,19 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
     parser.add_argument("--jvm", action="store_true", help="a real Kafka, with transactions")
     given = parser.parse_args()
+    signal.signal(
+        signal.SIGINT, signal.default_int_handler
+    )  # a shell's `&` ignores it, in starts too
     say(f"seed {given.seed}")
     directory = Path(tempfile.mkdtemp(prefix="bictl-soak-"))
     directory.chmod(0o711)
+    wrong = ["it did not come to its end"]
     try:
         stack = Stack.start(directory, jvm=given.jvm)
         wrong, summary = soak(stack, minutes=given.minutes, seed=given.seed)
     finally:
+        if wrong and (diary := directory / DIARY).exists():
+            print(diary.read_text(encoding="utf-8"))
         Stack(directory).purge()
         shutil.rmtree(directory)
     for line in wrong:
@@ -81,7 +92,8 @@ def soak(stack: Stack, *, minutes: float, seed: int) -> tuple[list[str], str]:
         write_ack(clients.objects, table.prefix, ack)
     wrong = [f"before the first kill: {said}" for said in do(settings, "run", "verify")]
 
-    diary, began = Diary(), time.time()
+    diary, began = Diary(path=stack.state_dir / DIARY), time.time()
+    truth = Truth(oracle.Systems(settings), max_lag=settings.verify.max_lag)
     lines = [
         Cron(settings, diary, name=name, commands=commands, pause=pause, seed=seed)
         for name, commands, pause in LINES
@@ -89,7 +101,7 @@ def soak(stack: Stack, *, minutes: float, seed: int) -> tuple[list[str], str]:
     outages = Outages(
         stack, diary, services=["kafka", "s3", "postgres"], seed=seed, say=say
     )  # fmt: skip
-    for thread in (*lines, outages):
+    for thread in (truth, *lines, outages):
         thread.start()
     while time.time() < began + minutes * 60 and not traffic.error:
         time.sleep(1)
@@ -106,20 +118,27 @@ def soak(stack: Stack, *, minutes: float, seed: int) -> tuple[list[str], str]:
     for line in lines:
         line.join()
     lasted = (time.time() - began) / 60
+    truth.stopped.set()
+    truth.join()
 
     wrong += [f"{one.words} ended with {one.code}: {one.said[-1500:]}" for one in diary.odd()]
     wrong += do(settings, "run --lock-wait 60", "run", "verify --deep")
-    false_alarms = [s for s in diary.odd() if s.words.startswith("verify") and not s.hit]
+    held = truth.judge(diary.starts, traffic.stamps)
+    alarms, calm = held.false_alarms(), held.false_calm()
+    wrong += [*alarms, *calm, *held.idle_loads(), *sorted(truth.wrong)]
     judged, tally = judge(settings)
+    wrong += judged
     summary = (
         f"soak {'with a real Kafka' if stack.jvm else 'of the embedded stack'}: {lasted:.0f}"
         f" minutes, seed {seed}, {told(diary)}; {len(diary.starts)} starts; {traffic.sent} records"
-        f" ({traffic.aborted} transactions aborted, {traffic.unknown} sends settled);"
-        f" losses {len(tally.lost)}, duplicates {len(tally.doubled)}, foreign {len(tally.foreign)},"
-        f" changed {len(tally.changed)}, false alarms {len(false_alarms)};"
-        f" {'all well' if not wrong and not judged else f'{len(wrong) + len(judged)} WRONG'}"
+        f" ({traffic.aborted} transactions aborted, {traffic.unknown} sends settled), the slowest"
+        f" {held.longest_lag:.0f} s until bronze; losses {len(tally.lost)}, duplicates"
+        f" {len(tally.doubled)}, foreign {len(tally.foreign)}, changed {len(tally.changed)};"
+        f" {len(held.verdicts)} verdicts, {len(held.red)} of them red, held against"
+        f" {len(truth.looks)} looks: false alarms {len(alarms)}, missed {len(calm)};"
+        f" {f'{len(wrong)} WRONG' if wrong else 'all well'}"
     )
-    return wrong + judged, summary
+    return wrong, summary
 
 
 def do(settings: configured.Settings, *commands: str) -> list[str]:

@@ -37,6 +37,7 @@ class Traffic(threading.Thread):
         self._stopped = threading.Event()
         self._next = dict.fromkeys(range(PARTITIONS), 0)
         self.sent = self.aborted = self.unknown = 0
+        self.stamps: dict[tuple[int, int], tuple[int, str]] = {}  # place to milliseconds and key
         self.error: BaseException | None = None
 
     def stop(self) -> None:
@@ -140,13 +141,19 @@ class Traffic(threading.Thread):
                     with closing(self._producer()) as producer:
                         producer.init_transactions()
                 for record in arrived(self._servers, self._topic, self._next):
-                    some = waiting[record.partition]
+                    place, some = (record.partition, record.offset), waiting[record.partition]
+                    self.stamps[place] = record.timestamp, _id_of(record.key)
                     if some and (some[0].key, some[0].value) == (record.key, record.value):
                         some.pop(0)
                     self._next[record.partition] = record.offset + 1
                 return
             except (KafkaError, OSError):
                 time.sleep(0.5)
+
+
+def _id_of(key: bytes) -> str:
+    parsed = json.loads(key)
+    return str(parsed.get("payload", parsed)["ID"])
 
 
 def arrived(servers: str, topic: str, firsts: dict[int, int]) -> Iterator:
