@@ -25,6 +25,8 @@ ASKED = [
     *(
         pytest.param(service, words, marks=pytest.mark.sweep)
         for service, words in (
+            ("kafka", ("run",)),
+            ("postgres", ("run",)),
             ("s3", ("ack",)),
             ("postgres", ("migrate",)),
             ("postgres", ("prune", "--before", "1d", "--yes")),

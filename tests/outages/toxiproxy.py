@@ -21,6 +21,7 @@ from servers import free_port
 
 VERSION = "v2.12.0"
 MODULE = f"github.com/Shopify/toxiproxy/v2/cmd/server@{VERSION}"
+GO = "1.23"  # what its go.mod asks for
 Stream = Literal["upstream", "downstream"]  # requests, answers
 _BYTES = re.compile(
     r'^toxiproxy_proxy_received_bytes_total\{direction="(\w+)".*proxy="([^"]*)".*\} (\S+)$', re.M
@@ -33,13 +34,23 @@ def built() -> Path:
     executable = cache / f"toxiproxy-{VERSION}"
     if executable.exists():
         return executable
-    assert shutil.which("go"), f"the tests of outages need Go (Debian: golang), to build {MODULE}"
+    assert shutil.which("go"), f"the tests of outages need Go {GO} (Debian: golang) for {MODULE}"
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache) as directory:
         built_here = os.environ | {"GOBIN": directory}
-        subprocess.run(["go", "install", MODULE], env=built_here, check=True, timeout=280)
+        made = subprocess.run(
+            ["go", "install", MODULE], env=built_here, capture_output=True, text=True, timeout=280
+        )
+        assert made.returncode == 0, (
+            f"the tests of outages need {MODULE}, which takes Go {GO} or newer to build;"
+            f" this is {_go_version()}:\n{made.stderr}"
+        )
         (Path(directory) / "server").replace(executable)  # another worker's is as good
     return executable
+
+
+def _go_version() -> str:
+    return subprocess.run(["go", "version"], capture_output=True, text=True).stdout.strip()
 
 
 class Toxiproxy:
