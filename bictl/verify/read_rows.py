@@ -63,7 +63,8 @@ def read_staging_values(
     database: "Database", table: "Table", staging: str, *, model: "Model | None"
 ) -> Values:
     """Cells that are NULL where the newest record has a value, or differ from it; which field is
-    which column the model says, else their names."""
+    which column the model says, else their names. Raises Missing where there is no relation."""
+    require(database, staging, (), hint=f"bictl transform --table {table.name}")
     pairs = pairs_of(database, table, staging, model)
     query, given = _cells(database, table, staging)
     query = fold(database, table) + _staged(database, table, staging) + query

@@ -377,8 +377,9 @@ def test_staging_that_missed_the_newest_changes_is_stale(pipeline, healthy):
 def test_a_missing_staging_view_is_a_failure_that_names_transform(pipeline):
     pipeline.execute("drop view staging_staging.stg_product cascade")
     report = pipeline.verify()
-    assert found(report, "T2").state is State.FAIL
-    assert found(report, "T2").hint == "bictl transform --table product"
+    for name in ("T1", "T2", "T3", "T4", "T5", "T6", "E1"):
+        assert found(report, name).state is State.FAIL
+        assert found(report, name).hint == "bictl transform --table product"
     assert report.exit_code == 1
 
 
