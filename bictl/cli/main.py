@@ -13,6 +13,10 @@ from typer.exceptions import Abort, TyperException
 from bictl.cli.app import Options, app, nagios_or
 from bictl.errors import BictlError, exit_code_of, unwritten
 
+_BEFORE = {  # the options that only the program has, and not its commands
+    *("--config", "--profile", "--timeout", "--debug"),
+    *("--no-color", "--no-progress", "--log-format"),
+}
 _ELSEWHERE = "BICTL_STATE_DIR=… for bictl's own files, TMPDIR=… for passing ones"
 # What a machine may refuse to any program, with what to do: no bug of this one.
 _MACHINE: dict[int | None, str] = {
@@ -115,7 +119,11 @@ def _usage(error: Any, screen: Any, options: Options) -> int:
     if type(error).__name__ == "NoArgsIsHelpError":
         sys.stdout.write(f"{error.format_message()}\n")
         return 0
-    screen.error(error.format_message().rstrip("."), f"`{command} --help` shows how it is used")
+    hint = f"`{command} --help` shows how it is used"
+    named = getattr(error, "option_name", "")
+    if named in _BEFORE and command != "bictl":
+        hint = f"it stands before the command: bictl {named} … {command.removeprefix('bictl ')}"
+    screen.error(error.format_message().rstrip("."), hint)
     return nagios_or(2, options, error.format_message())
 
 

@@ -843,3 +843,9 @@ def expected(mistake: Mistake, known: Mapping[str, str], stderr: str) -> str:
     text = filled(f"error: {mistake.error}\nhint: {mistake.hint}\n", known)
     pattern = re.escape(text).replace("‹…›", "[^\n]+")
     return stderr if re.fullmatch(pattern, stderr) else text
+
+
+def test_an_option_of_the_program_behind_the_command_is_sent_before_it(cli):
+    done = cli("verify", "--until-ok", "--timeout", "20")
+    assert done.exit_code == 2
+    assert "hint: it stands before the command: bictl --timeout … verify" in done.stderr
