@@ -26,6 +26,7 @@ from pathlib import Path
 _WRITES = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 _VARYING = re.compile(
     r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|\bt?[0-9a-f]{12,64}\b|\b\d{3,4}\b"
+    r"|(?<=_)[0-9a-f]{8}\b"
 )
 
 
