@@ -61,7 +61,7 @@ def chain(shelf: Shelf, expired: "Callable[[], Expired]", *, table: "Table") -> 
     sample = of_ranges(gaps, at_most=True)
     return Finding(
         state=State.FAIL,
-        evaluated=len(shelf.batches),
+        evaluated=len(shelf.batches) or len(shelf.places),
         missing=sample,
         message=f"{in_words(gaps)} ({sample.count} records) in no sound object"
         f"{old.objection if old else ''}",

@@ -66,7 +66,7 @@ DRIVER = textwrap.dedent(
 @pytest.mark.parametrize(
     ("moment", "state", "query", "kept"),
     [
-        ("copy", "active", "copy embed_vector%", WINDOW),
+        ("copy", "active", "copy %embed_vector%", WINDOW),
         ("before commit", "idle in transaction", "%insert into %", WINDOW),
         ("after commit", "idle", "commit", 2 * WINDOW),
     ],

@@ -19,8 +19,6 @@ from bictl.verify.captured import SourceKeys
 from bictl.verify.read_source import Tail, compare_keys
 from bictl.verify.report import Kind, State, of_keys
 
-NOW = int(time.time() * 1000)
-
 
 def buckets_of(keys):
     found = {}
@@ -76,7 +74,7 @@ class Reader:
         records = [
             SimpleNamespace(
                 offset=number,
-                timestamp=NOW,
+                timestamp=int(time.time() * 1000),
                 key=json.dumps({"payload": {"ID": int(key)}}).encode(),
                 value=json.dumps(value).encode(),
             )
