@@ -7,6 +7,7 @@ are dealt with here. Options: https://kafka-python.readthedocs.io/en/master/apid
 import logging
 import queue
 import threading
+import time
 from collections.abc import Callable
 from functools import cache
 from typing import Any
@@ -29,6 +30,7 @@ from bictl.settings import Kafka
 
 _BOOTSTRAP = 10.0  # seconds: a broker that restarts is back by then, a dead one is known soon
 _FETCH_BYTES = 10 * 1024 * 1024
+_SHORT = 2.0  # seconds that a connection lives at least that was not a failure
 _MAX_RECONNECT_MS = 1000  # the default of 30 s turns a broker's restart into half a minute
 
 
@@ -187,21 +189,30 @@ class _Began:
 
 
 def _wait_after_failures(manager: Any) -> None:
-    """A connection that ended before the broker said a word counts as failed.
+    """A connection that ended before the broker said a word, or soon after, counts as failed.
 
     kafka-python 3.0 takes it for made and comes back at once, many times a second: so it went
-    against a proxy or a load balancer without a broker behind it.
+    against a proxy without a broker behind it, and against one that cuts each answer off.
     """
     forget = manager.reset_backoff
 
-    def forget_if_connected(node: Any) -> None:
+    def forget_if_it_lasts(node: Any) -> None:
         connection = manager._conns.get(node)
-        if connection is not None and connection.connected:
-            forget(node)
-        else:
+        if connection is None or not connection.connected:
             manager.update_backoff(node)
+            return
+        made, failures = time.monotonic(), manager._backoff.get(node)
+        forget(node)
 
-    manager.reset_backoff = forget_if_connected
+        def count(_: object) -> None:
+            if time.monotonic() - made < _SHORT:
+                if failures is not None:
+                    manager._backoff[node] = failures
+                manager.update_backoff(node)
+
+        connection.close_future.add_both(count)
+
+    manager.reset_backoff = forget_if_it_lasts
 
 
 @cache
