@@ -26,7 +26,7 @@ FIRM = 6.0  # seconds of --timeout beside the time that it takes to come to the 
 GRACE = 5.0  # from there to the end by force
 START = 20.0  # that a loaded machine may take to load the program and to end it
 LASTS = 2.0  # how long a passing fault lasts
-STORM = 2.0  # connections a second that one command may try in an outage, beside the first ten
+STORM = 2.0  # connections a second that one command may try in an outage, beside the first thirty
 STARTS = 4  # each with twice the time of the one before, until one comes to the middle
 NAMES = {"kafka": "Kafka at ", "s3": "object store", "postgres": "Postgres"}
 GATES = GATES | {
@@ -252,7 +252,7 @@ def judge(stage, fault, outcome, service):
         passed = fault.passes or fault.name in ("restarted", "late")
         assert passed or NAMES[service] in outcome.err, said
     assert outcome.took < outcome.timeout + GRACE + START, said
-    assert outcome.tried < 10 + STORM * outcome.took, said
+    assert outcome.tried < 30 + STORM * outcome.took, said
 
 
 def recovers(scene, settings, directory, stage):
