@@ -28,6 +28,7 @@ Part = str | int | Sequence[str] | sql.Composable | None
 _PLACEHOLDER = re.compile(r"\{([a-z][a-z0-9_]*)\}")
 _LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _ROOTS = Path("~/.postgresql/root.crt")  # libpq's default file of authorities
+_HEARS = 2.0  # seconds in which a server that is to give something up takes a connection
 _COPY_BYTES = 1 << 20  # what psycopg2 asks of a COPY's source at a time
 # Names resolve in the catalogue first, so nobody's function shadows a built-in one; `public` is
 # where pgvector's type and operators are. Times are shown in UTC. Compiling a plan just in time
@@ -111,11 +112,16 @@ class Database:
         )
 
     def cancel(self) -> None:
-        """Asks the server to give up the statement at work; for another thread than that one's. A
-        server that hangs does not hear it, and keeps the caller waiting."""
-        if self._open is not None:
-            with contextlib.suppress(psycopg2.Error):
-                self._open.cancel()
+        """Asks the server to give up the statement at work, and hangs up on a server that does not
+        answer; for another thread than that one's."""
+        if self._open is None:
+            return
+        # psycopg2 holds the whole process while it waits for the answer to a cancel
+        if self._is_silent(_HEARS):
+            self._hang_up()
+            return
+        with contextlib.suppress(psycopg2.Error):
+            self._open.cancel()
 
     @contextlib.contextmanager
     def asked_after(self, give_up: Callable[[], None]) -> Iterator[None]:
@@ -134,9 +140,9 @@ class Database:
         if watch.silent:
             raise self._silence(watch)
 
-    def _is_silent(self) -> bool:
+    def _is_silent(self, seconds: float | None = None) -> bool:
         try:
-            self._dial(self._postgres.dbname).close()
+            self._dial(self._postgres.dbname, timeout=seconds).close()
         except psycopg2.Error as error:
             return database_errors.is_silence(error)
         return False
@@ -153,7 +159,10 @@ class Database:
     def _hang_up(self) -> None:
         """Ends the wire of a connection that another thread waits at."""
         if self._open is not None:
-            with socket.socket(fileno=os.dup(self._open.fileno())) as wire:
+            with (
+                contextlib.suppress(OSError, psycopg2.Error),
+                socket.socket(fileno=os.dup(self._open.fileno())) as wire,
+            ):
                 wire.shutdown(socket.SHUT_RDWR)
 
     def close(self) -> None:
@@ -330,7 +339,7 @@ class Database:
             raise
         return connection
 
-    def _dial(self, dbname: str) -> psycopg2.extensions.connection:
+    def _dial(self, dbname: str, *, timeout: float | None = None) -> psycopg2.extensions.connection:
         """Keywords and never a URL: libpq shows the tail of a URL's password that holds an @."""
         connection: psycopg2.extensions.connection = psycopg2.connect(
             host=self._postgres.host,
@@ -340,7 +349,7 @@ class Database:
             password=self._postgres.password.reveal(),
             application_name=self._application,
             client_encoding="UTF8",
-            connect_timeout=max(2, round(self._timeout)),  # libpq takes 1 for 2
+            connect_timeout=max(2, round(timeout or self._timeout)),  # libpq takes 1 for 2
             tcp_user_timeout=int(max(self._timeout, 2) * 1000),
             keepalives_idle=30,
             keepalives_interval=10,
