@@ -18,6 +18,7 @@ Data flows top to bottom through this listing:
     embeddings    rows → vectors: only what changed
     search        query → hits
     verify        across every boundary
+    repair        what is safe about a verdict's failures
     trace         one record, every layer
     pipeline      the stages in order, for every table
     — around it —
