@@ -372,6 +372,7 @@ def test_stopping_ends_dbt_and_its_queries(stage, locked, meanwhile):
     other.close()
 
 
+@pytest.mark.sweep  # the kills of tests/chaos look for such an orphan each time
 def test_dbt_does_not_outlive_a_killed_bictl(stage, locked):
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("BICTL_")},
