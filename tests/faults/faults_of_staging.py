@@ -110,7 +110,7 @@ def key_twice(bed):
 @fault("an id is NULL", violates="T4 T2", repair=[as_dbt_made_it])
 def id_null(bed):
     reshape(bed, {"product_id": "null"})
-    return Truth(state="fail", by=["T2"], keys=[str(ID)])
+    return Truth(state="fail", by=["T2"], keys=[str(ID), "-"])
 
 
 def _cell(name, words, column, cell, by, key=ID, level="default"):
@@ -173,7 +173,7 @@ _cell(
     "price_rounded",
     "a price went through a float",
     "price",
-    "(price * 1.0000001)::real::numeric",
+    "(price::float8 + 0.0001)::numeric",
     ["T9"],
     level="deep",
 )

@@ -51,13 +51,13 @@ def vector_null(bed):
     return Truth(state="fail", by=["E1"], keys=[str(ID)])
 
 
-@fault("a vector is zero", violates="E4", repair=[f"{EMBED} --rebuild"])
+@fault("a vector is zero", violates="E4 E11", repair=[EMBED])
 def vector_zero(bed):
     update(bed, "embedding = array_fill(0, array[384])::vector")
     return Truth(state="fail", by=["E4"], keys=[str(ID)])
 
 
-@fault("a vector is not of length 1", violates="E4", repair=[f"{EMBED} --rebuild"])
+@fault("a vector is not of length 1", violates="E4 E11", repair=[EMBED])
 def vector_bent(bed):
     update(bed, "embedding = (embedding::real[])::vector * array_fill(2, array[384])::vector")
     return Truth(state="fail", by=["E4"], keys=[str(ID)])
