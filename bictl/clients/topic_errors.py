@@ -97,7 +97,7 @@ def translate(error: BaseException, *, doing: str, reason: str = "") -> BictlErr
 @contextmanager
 def kafka_errors(doing: str) -> Iterator[None]:
     """Turns kafka-python's errors inside the block into bictl's."""
-    import kafka.errors
+    import kafka
 
     try:
         yield

@@ -92,9 +92,9 @@ def open_transactions(
     reader: "TopicReader", topic: str, partitions: Iterable[int]
 ) -> tuple[OpenTransaction, ...] | None:
     """The transactions that are open in these partitions; None where the broker does not tell."""
-    from kafka import TopicPartition
+    import kafka
 
-    places = [TopicPartition(topic, part) for part in partitions]
+    places = [kafka.TopicPartition(topic, part) for part in partitions]
     answer = _told(
         lambda: reader.ask(
             f"describe the producers of {topic}", lambda a: a.describe_producers(places)
@@ -118,13 +118,13 @@ def open_transactions(
 
 def transaction_limit(reader: "TopicReader") -> int | None:
     """For how many milliseconds the cluster lets a transaction be open."""
-    from kafka.admin import ConfigResource
+    import kafka
 
     key = "transaction.max.timeout.ms"
 
     def question(admin: Any) -> Any:
         number = str(admin.describe_cluster()["brokers"][0]["broker_id"])
-        wanted = ConfigResource("BROKER", number, configs={key: None})
+        wanted = kafka.admin.ConfigResource("BROKER", number, configs={key: None})
         found = admin.describe_configs([wanted], config_filter="all")
         return found.get("broker", {}).get(number, {}).get(key, {}).get("value")
 

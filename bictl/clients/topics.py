@@ -143,12 +143,12 @@ class TopicReader:
 
     def configuration(self, topic: str) -> dict[str, str]:
         """The topic's settings, defaults included; empty where the broker does not tell."""
-        from kafka.admin import ConfigResource
+        import kafka
 
         answer = self._ask(
             f"describe the settings of {topic}",
             lambda: self._admin.describe_configs(
-                [ConfigResource("TOPIC", topic)], config_filter="all"
+                [kafka.admin.ConfigResource("TOPIC", topic)], config_filter="all"
             ),
         )
         told = answer.get("topic", {}).get(topic, {})
@@ -197,11 +197,12 @@ class TopicReader:
 
     def commit(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
         """Commits positions for other people's lag monitors; bictl never reads them back."""
-        from kafka import TopicPartition
-        from kafka.structs import OffsetAndMetadata
+        import kafka
 
         offsets = {
-            TopicPartition(topic, part): OffsetAndMetadata(position, "bictl", -1)
+            kafka.TopicPartition(topic, part): kafka.structs.OffsetAndMetadata(
+                position, "bictl", -1
+            )
             for part, position in positions.items()
         }
         doing = f"commit the positions of group {group}"
@@ -244,12 +245,12 @@ class TopicReader:
     def _list_offsets(
         self, topic: str, partitions: list[int], spec: int, isolation: str = "read_uncommitted"
     ) -> dict[int, int]:
-        from kafka import TopicPartition
+        import kafka
 
         answers = self._ask(
             f"list the offsets of {topic}",
             lambda: self._admin.list_partition_offsets(
-                {TopicPartition(topic, part): spec for part in partitions},
+                {kafka.TopicPartition(topic, part): spec for part in partitions},
                 isolation_level=isolation,
                 timeout_ms=self._milliseconds,
             ),
@@ -279,9 +280,9 @@ class TopicReader:
             return {place.partition: int(self._consumer.highwater(place)) for place in places}
 
     def _assign(self, topic: str, positions: Mapping[int, int]) -> list[Any]:
-        from kafka import TopicPartition
+        import kafka
 
-        places = [TopicPartition(topic, part) for part in positions]
+        places = [kafka.TopicPartition(topic, part) for part in positions]
         self._consumer.assign([])  # forgets what was fetched for an earlier position
         self._consumer.assign(places)
         for place in places:
@@ -289,7 +290,7 @@ class TopicReader:
         return places
 
     def _poll(self, place: Any, position: int) -> list[Record]:
-        import kafka.errors
+        import kafka
 
         doing = f"read {place.topic} {place.partition}:{position} at {self._where}"
         with awaiting(self._where), kafka_errors(doing):
@@ -329,7 +330,7 @@ class TopicReader:
         )
 
     def _raise_code(self, code: int, doing: str) -> None:
-        import kafka.errors
+        import kafka
 
         if code:
             raise translate(kafka.errors.for_code(code)(), doing=f"{doing} at {self._where}")

@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.clients.imports import import_vendors
 from bictl.doctor import machine
 from bictl.doctor.connect import connect
 from bictl.doctor.kafka import kafka
@@ -88,6 +89,7 @@ def examine(
 
     Writes nothing but one probe object, which it removes again where it may.
     """
+    import_vendors(dbt=True)
     examined = [_Examined(area, probes, clients) for area, probes in _AREAS.items()]
     deadline = time.monotonic() + patience
     while not stop():

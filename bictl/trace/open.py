@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, TypeVar
 
+from bictl.clients.imports import import_vendors
 from bictl.errors import BictlError, NotFound
 from bictl.records import Topic
 from bictl.trace import shelf
@@ -32,6 +33,7 @@ class Systems:
         table: "Table",
     ) -> None:
         self.reader, self.objects, self.warehouse, self.table = reader, objects, warehouse, table
+        import_vendors(dbt=False)
         with ThreadPoolExecutor(3) as pool:
             topic = pool.submit(tried, lambda: reader.describe(table.topic))
             lives = pool.submit(tried, lambda: shelf.lives(objects, table))

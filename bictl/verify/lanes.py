@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from bictl.clients.awaited import awaited_by
+from bictl.clients.imports import import_vendors
 from bictl.records import OnProgress, Progress, Stop
 from bictl.verify import frame
 from bictl.verify.frame import Definition
@@ -50,6 +51,8 @@ class Lanes:
         lanes: dict[str, list[Definition]] = {}
         for definition in self._definitions:
             lanes.setdefault(definition.lane, []).append(definition)
+        if len(lanes) > 1:
+            import_vendors(dbt=any(name.startswith("T") for name in lanes))
         self._going = len(lanes)
         for name, lane in lanes.items():
             threading.Thread(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bictl import assets
 from bictl.clients.key_parts import each, identity
+from bictl.search.query import plan_of
 from bictl.verify.searched import APART, NEIGHBOURS, Encoded, Recall, Selves, Use
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ def read_use(
     database: "Database", table: "Table", staging_schema: str, indexes: Sequence[str]
 ) -> Use:
     """Postgres's plan for what search sends."""
-    from bictl.search.query import plan_of
-
     rows = int(database.value(database.named("verify/vector_count", embeddings=table.embeddings)))
     with _undone(database):
         is_used = _names(plan_of(database, table=table, staging_schema=staging_schema), indexes)

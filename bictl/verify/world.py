@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 from bictl import assets, wire
 from bictl.clients.relations import columns
 from bictl.columns import Column
+from bictl.embeddings.layout import TEXT_RULE
 from bictl.errors import (
     AccessDenied,
     BictlError,
@@ -708,8 +709,6 @@ class World:
     @once
     def coverage(self) -> Coverage:
         """Keys with a text against keys with a vector."""
-        from bictl.embeddings.layout import TEXT_RULE
-
         question = self.question
         read = partial(
             read_rows.read_coverage,
@@ -769,8 +768,6 @@ class World:
     @once
     def encoded(self) -> Encoded:
         """Texts through the model once more."""
-        from bictl.embeddings.layout import TEXT_RULE
-
         if self.question.encoder is None:
             raise ConfigError("there is no model to encode texts with")
         encoder = self.question.encoder()

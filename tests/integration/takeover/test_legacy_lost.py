@@ -59,7 +59,7 @@ def test_an_empty_database_does_not_hide_it(legacy):
 
 def test_the_way_on_that_it_names_takes_the_records_over_anew(legacy):
     without(legacy, 15)
-    note = state(legacy).hint.partition("delete ")[2].partition(":")[0]
+    note = state(legacy).hint.partition("delete ")[2].partition(",")[0]
     legacy.clients.objects.delete(note)
 
     legacy.load()
