@@ -126,7 +126,10 @@ class Dbt:
     def _command(self, models: Sequence[str]) -> list[str]:
         profiles = self.directory / "profiles.yml"
         _write_private(profiles, json.dumps(self._profiles(), indent=2))
-        start = "from dbt.cli.main import cli; cli()"
+        start = (
+            f"from bictl.clients.orphan import end_after; end_after({os.getpid()});"
+            "from dbt.cli.main import cli; cli()"
+        )
         return [
             *(sys.executable, "-P", "-c", start),
             *("--log-format", "json", "--no-use-colors", "--log-level-file", "info"),

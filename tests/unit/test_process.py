@@ -1,7 +1,9 @@
 """A child process: its lines as they come, and its end."""
 
+import contextlib
 import os
 import signal
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -76,3 +78,38 @@ def test_too_long_is_timed_out_and_it_has_ended(child):
 
     with pytest.raises(ProcessLookupError):
         os.kill(running.pid, 0)
+
+
+def test_what_misses_the_signal_of_its_parents_death_ends_all_the_same(tmp_path):
+    deaf = """
+import os, signal, sys
+signal.signal(signal.SIGINT, lambda number, frame: print('heard', file=sys.stderr, flush=True))
+from bictl.clients.orphan import end_after
+end_after(os.getppid(), patience=0.3)
+print(os.getpid(), flush=True)
+while True:
+    signal.pause()
+"""
+    parent = f"""
+import os, sys
+from pathlib import Path
+from bictl.clients.process import Child
+command = [sys.executable, "-c", {deaf!r}]
+errors = Path({str(tmp_path / "stderr.log")!r})
+with Child(command, environment=os.environ, directory=errors.parent, errors=errors) as child:
+    for line in child.lines(stop=lambda: False):
+        print(line.decode(), flush=True)
+"""
+    with subprocess.Popen([sys.executable, "-c", parent], stdout=subprocess.PIPE) as bictl:
+        assert bictl.stdout is not None
+        orphan = int(bictl.stdout.readline())
+        bictl.kill()
+
+    deadline = time.monotonic() + 20
+    while Path(f"/proc/{orphan}/exe").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    outlived = Path(f"/proc/{orphan}/exe").exists()  # a dead one that nobody has reaped has none
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(orphan, signal.SIGKILL)
+    assert not outlived
+    assert (tmp_path / "stderr.log").read_text().count("heard") >= 2

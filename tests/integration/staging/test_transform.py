@@ -372,12 +372,13 @@ def test_stopping_ends_dbt_and_its_queries(stage, locked, meanwhile):
     other.close()
 
 
-@pytest.mark.sweep  # the kills of tests/chaos look for such an orphan each time
-def test_dbt_does_not_outlive_a_killed_bictl(stage, locked):
+def killed_while_dbt_waits(stage, environment=None):
+    """Kills a bictl whose dbt waits for the locked table; returns when dbt and its query ended."""
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("BICTL_")},
         "BICTL_CONFIG": str(stage.settings.path),
         "BICTL_STATE_DIR": str(stage.settings.state_dir),
+        **(environment or {}),
     }
     # The stage itself waits for the locked table before dbt starts, so dbt is started alone.
     code = (
@@ -394,6 +395,28 @@ def test_dbt_does_not_outlive_a_killed_bictl(stage, locked):
 
     wait_until(lambda: not waiting(other, "create view") and not alive(dbt))
     other.close()
+
+
+def test_dbt_does_not_outlive_a_killed_bictl(stage, locked):
+    killed_while_dbt_waits(stage)
+
+
+@pytest.mark.sweep
+def test_dbt_ends_and_cancels_its_query_though_it_missed_the_signal(stage, locked, tmp_path):
+    missed = tmp_path / "missed"
+    (tmp_path / "sitecustomize.py").write_text(f"""
+import signal
+
+def miss(number, frame):
+    open({str(missed)!r}, "w").close()
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
+signal.signal(signal.SIGINT, miss)
+""")
+
+    killed_while_dbt_waits(stage, {"PYTHONPATH": str(tmp_path)})
+
+    assert missed.exists()
 
 
 def test_the_command_tells_it_as_json_and_then_has_nothing_to_do(stage, cli, events):
