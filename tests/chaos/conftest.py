@@ -13,7 +13,7 @@ from bictl.clients import Clients
 from bictl.ingest.acks import quarantine_ack, write_ack
 
 PARTITIONS = 2
-POINTS = 150  # of a stage, evenly spread where it has more
+POINTS = 10_000  # of a stage, evenly spread where it has more: all of them
 COUNT = 72  # records of the fixture, updates, deletes and re-inserts among them
 OF_OBJECTS = """bronze.product_cdc, bronze.cdc_quarantine, bronze.cdc_generation,
     bronze.cdc_schema, bictl.object_ledger, bictl.offset_conflict"""
@@ -90,7 +90,8 @@ def report(record_property) -> Callable[..., None]:
         record_property(
             "kill",
             [name, of, [point.label, point.nth, point.moment], outcome.fired, outcome.lost,
-             outcome.doubled, outcome.orphans, outcome.swept, list(outcome.wrong)],
+             outcome.doubled, outcome.orphans, outcome.swept, outcome.is_new,
+             list(outcome.wrong)],
         )  # fmt: skip
 
     return take

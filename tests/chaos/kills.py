@@ -2,10 +2,12 @@
 
 import json
 import subprocess
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import oracle
+from left import left
 from pipelines import Pipeline
 from world import STRACE, Ended, World
 
@@ -56,6 +58,7 @@ class Outcome:
     doubled: int = 0
     orphans: int = 0
     swept: int = 0  # leftovers that the first rerun left to the second
+    is_new: bool = True  # whether no death before it had left the same
     wrong: tuple[str, ...] = ()
 
 
@@ -65,6 +68,7 @@ class Sweep:
     def __init__(self, world: World, case: Case, clients: Clients, produced: dict) -> None:
         self._world, self._case, self._clients = world, case, clients
         self._pipeline, self._produced = Pipeline(world.settings, clients), produced
+        self._healings: dict[str, Outcome] = {}  # by what was left
         self._begin()
         ended = world.bictl(*case.words.split(), "--json", dies={})
         assert ended.code in WELL, ended.said
@@ -79,10 +83,11 @@ class Sweep:
         assert not wrong, wrong
 
     def kill(self, point: Point) -> Outcome:
-        """Dies there, runs again, and compares."""
+        """Dies there, runs again where no death before it left the same, and compares."""
         world, words = self._world, self._case.words.split()
         for _ in range(TRIES):
             self._begin()
+            begun = time.time()
             ended = world.bictl(*words, dies=point.wish)
             fired = ended.trace == [[point.label, point.nth, point.moment]]
             if fired:
@@ -91,7 +96,13 @@ class Sweep:
             return Outcome(point, fired=False)
         if not point.label.startswith("dbt "):
             assert ended.code == -9, ended.said
-        return self._healed(point)
+        what = left(world.systems, world.state_dir, since=begun)
+        if what in self._healings:
+            return replace(self._healings[what], point=point, is_new=False)
+        outcome = self._healed(point)
+        if what is not None:
+            self._healings[what] = outcome
+        return outcome
 
     def cut(self, call: str, nth: int) -> Outcome:
         """Dies at the nth system call of that name (from 1) of one of its threads."""
@@ -192,7 +203,17 @@ def spread(points: Sequence[Point], most: int) -> list[Point]:
 
 def table(rows: Sequence[tuple[str, int, Sequence[Outcome]]]) -> list[str]:
     """The printed table of `make chaos`: each stage's name, its points, and what was tried."""
-    head = ("stage", "points", "tried", "killed", "reruns complete", "lost", "doubled", "orphans")
+    head = (
+        "stage",
+        "points",
+        "tried",
+        "killed",
+        "different ends",
+        "complete again",
+        "lost",
+        "doubled",
+        "orphans",
+    )
     lines = [head]
     for name, points, outcomes in rows:
         fired = [outcome for outcome in outcomes if outcome.fired]
@@ -202,6 +223,7 @@ def table(rows: Sequence[tuple[str, int, Sequence[Outcome]]]) -> list[str]:
                 str(points),
                 str(len(outcomes)),
                 str(len(fired)),
+                str(sum(outcome.is_new for outcome in fired)),
                 str(sum(not outcome.wrong for outcome in fired)),
                 str(sum(outcome.lost for outcome in fired)),
                 str(sum(outcome.doubled for outcome in fired)),
