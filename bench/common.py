@@ -110,12 +110,17 @@ def peak_memory() -> int:
 
 
 @contextlib.contextmanager
-def services() -> Iterator[tuple["Settings", dict[str, str]]]:  # noqa: F821
-    """A fresh embedded stack: its settings, and the environment in which `bictl` finds it."""
+def services(kept: str = "") -> Iterator[tuple["Settings", dict[str, str]]]:  # noqa: F821
+    """A fresh embedded stack: its settings, and the environment in which `bictl` finds it. In the
+    folder `kept` it stays for another bench, stopped."""
     from bictl.local.stack import Stack
     from bictl.settings import load
 
-    with tempfile.TemporaryDirectory(prefix="bictl-bench-", ignore_cleanup_errors=True) as folder:
+    with contextlib.ExitStack() as opened:
+        folder = kept or opened.enter_context(
+            tempfile.TemporaryDirectory(prefix="bictl-bench-", ignore_cleanup_errors=True)
+        )
+        Path(folder).mkdir(parents=True, exist_ok=True)
         Path(folder).chmod(0o755)
         environment = {"BICTL_STATE_DIR": folder}
         stack = Stack.start(Path(folder))

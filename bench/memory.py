@@ -11,7 +11,7 @@ import sys
 
 from common import add_sizes, machine, run, services, versions
 from history import publish
-from verify import VECTORS
+from made_vectors import embed_all
 
 EMBED = 500  # rows that the model really reads
 FAR = "0:999999999999"
@@ -78,17 +78,7 @@ def _made_up(settings: "Settings") -> None:  # noqa: F821
     from bictl.clients import Clients
 
     with Clients(settings) as clients:
-        make_up_vectors(clients)
-
-
-def make_up_vectors(clients: "Clients") -> None:  # noqa: F821
-    """A vector for every row that has none, of the model of those that have one."""
-    from bictl.embeddings.layout import TEXT_RULE
-
-    model = clients.database.value(
-        "select model from analytics_features.product_embeddings limit 1"
-    )
-    clients.database.execute(f"{VECTORS} on conflict do nothing", [TEXT_RULE, model])
+        embed_all(settings, clients)
 
 
 if __name__ == "__main__":

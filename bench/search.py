@@ -12,9 +12,9 @@ import sys
 from functools import partial
 from pathlib import Path
 
-import numpy as np
 from catalogue import products
 from common import machine, pairs, run, services, versions
+from made_vectors import Noisy
 
 from bictl.clients import Clients, model_files
 from bictl.embeddings import embed
@@ -28,28 +28,6 @@ create table staging_staging.stg_product (
     price numeric(19,4), is_active boolean, category_id integer
 )
 """
-
-
-class Noisy:
-    """The packaged model for the first texts, neighbours of those vectors for the others."""
-
-    truncated = 0
-
-    def __init__(self, clients: Clients) -> None:
-        self._real = clients.encoder()
-        self.model, self.dimension = self._real.model, self._real.dimension
-        self._known = np.empty((0, self.dimension), np.float32)
-        self._chance = np.random.default_rng(7)
-
-    def encode(self, texts: list[str]) -> np.ndarray:
-        """float32 [n, 384], L2-normalised."""
-        if len(self._known) < 2000:
-            vectors = self._real.encode(texts)
-            self._known = np.concatenate([self._known, vectors])
-            return vectors
-        near = self._known[self._chance.integers(len(self._known), size=len(texts))]
-        noise = self._chance.standard_normal(near.shape, dtype=np.float32) * 0.02
-        return (near + noise) / np.linalg.norm(near + noise, axis=1, keepdims=True)
 
 
 def main() -> None:

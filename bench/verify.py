@@ -1,144 +1,187 @@
-"""verify on a whole pipeline, level by level: seconds at two sizes.
+"""verify on a whole pipeline, level by level, beside counting each layer: whole commands in turn.
 
-python bench/verify.py [--records 61443 250000 | --million] [--rounds 5] [--against DIR]
+python bench/verify.py [--records 61443,1000000] [--levels quick,default,deep] [--rounds 5,3]
+    [--in DIR] [--against DIR]
 
-What is more than 61,443 records is the history of as many products. The first quick look has no
-full verdict to stand on and compares everything, the second has one. At the end once more on a
-pruned bronze. The vectors are made up: verify reads their length and their text's hash, no more.
---against is another checkout of bictl: both commands are run in turn on the same pipeline.
+What is more than 61,443 records is the history of as many products. Each verdict has to be
+complete, a quick look ok: else there is no figure. A full verdict stands in the ledger before the
+first round, so a quick look has one to stand on. The vectors are made up, all but those that a deep
+look encodes again. --in keeps the pipelines there, and finds them; --against is another checkout of
+bictl, whose command runs behind ours on the same pipeline.
 """
 
 import argparse
-import os
+import json
 import statistics
-import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
 
-from common import add_sizes, machine, pairs, seconds, services, versions
+from common import machine, seconds, services, versions
 from history import publish
+from made_vectors import embed_all, make_true
+from processor_time import Taken, take
 
 from bictl.clients import Clients
-from bictl.embeddings.layout import TEXT_RULE
 from bictl.settings import Settings
-from bictl.verify import Report, verify
 
 RUN = "00000000-0000-0000-0000-000000000000"
-VECTORS = """
-insert into analytics_features.product_embeddings
-    (product_id, embedding, content_hash, model, name, vendor_code)
-select product_id, l2_normalize(array_fill((1 + product_id %% 7)::real, array[384])::vector),
-    sha256(convert_to(%s || regexp_replace(
-        btrim(concat_ws(E'\\x1f', name, vendor_code, description), E' \\t\\r\\n\\x1f'),
-        '\\s*\\x1f[\\s\\x1f]*', '. ', 'g'), 'UTF8')),
-    %s, name, vendor_code
-from staging_staging.stg_product
-where concat_ws('', name, vendor_code, description) ~ '\\S'
-"""
+FLAGS = {"quick": ("--quick",), "default": (), "deep": ("--deep",)}
+NAIVE = str(Path(__file__).with_name("naive_verify.py"))
+COUNTING = "counting"
 
 
 def main() -> None:
-    """Every level on the same pipeline; the first run of each warms nothing for the next."""
-    options = argparse.ArgumentParser(description=__doc__)
-    add_sizes(options)
-    options.add_argument("--rounds", type=int, default=5)
-    options.add_argument("--against", metavar="DIR")
-    chosen = options.parse_args()
+    """One table a size."""
+    chosen = _options()
     print(machine(), versions("psycopg2-binary", "isal", "kafka-python"), sep="; ")
-    for records in chosen.records:
-        with services() as (settings, environment), Clients(settings) as clients:
-            print(f"{records:,} records:")
-            fill(settings, clients, records)
-            for level in ("quick", "default", "deep"):
-                measure(settings, clients, level, chosen.rounds)
-            stand(settings, clients)
-            measure(settings, clients, "quick", chosen.rounds)
-            if chosen.against:
-                compare(environment, chosen.against, chosen.rounds)
-            shrink(settings, clients)
-            for level in ("default", "quick"):
-                measure(settings, clients, level, chosen.rounds)
+    for size, rounds in zip(chosen.records, _for_each(chosen.rounds, chosen.records), strict=True):
+        kept = f"{chosen.kept}/{size}" if chosen.kept else ""
+        with services(kept) as (settings, environment):
+            with Clients(settings) as clients:
+                print(f"{size:,} records: {fill(settings, clients, size)}", flush=True)
+            found = measure(settings, environment, chosen.levels, rounds, chosen.against)
+            print(table(found))
 
 
-def fill(settings: Settings, clients: Clients, records: int) -> None:
-    """A pipeline of so many records, with everything in its place."""
-    from bictl.pipeline import Work, embed, ingest, load_bronze, transform
-
-    table = settings.table("product")
-    publish(settings, table.topic, records)
-    work = Work(clients=clients, settings=settings, run=RUN)
-    print(f"ingest {seconds(lambda: ingest(work, table)):.2f} s")
-    print(f"load-bronze {seconds(lambda: load_bronze(work, table)):.2f} s")
-    print(f"transform {seconds(lambda: transform(work, [table])):.2f} s")
-    embed(work, table, limit=1)
-    clients.database.execute("truncate analytics_features.product_embeddings")
-    clients.database.execute(VECTORS, [TEXT_RULE, settings.embedding.model])
+def _options() -> argparse.Namespace:
+    options = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    options.add_argument("--records", type=_numbers, default=[61_443])
+    options.add_argument("--rounds", type=_numbers, default=[5], help="of each size")
+    options.add_argument("--levels", type=lambda text: text.split(","), default=list(FLAGS))
+    options.add_argument("--in", dest="kept", metavar="DIR", default="")
+    options.add_argument("--against", metavar="DIR", default="")
+    return options.parse_args()
 
 
-def stand(settings: Settings, clients: Clients) -> None:
-    """A full verdict, kept in the ledger of runs."""
+def _numbers(text: str) -> list[int]:
+    return [int(part) for part in text.split(",")]
+
+
+def _for_each(rounds: list[int], sizes: list[int]) -> list[int]:
+    """As many as there are sizes; the last one goes on."""
+    return (rounds + rounds[-1:] * len(sizes))[: len(sizes)]
+
+
+def fill(settings: Settings, clients: Clients, records: int) -> str:
+    """A pipeline of so many records, with everything in its place; how long each stage took."""
     from bictl import pipeline
 
     work = pipeline.Work(clients=clients, settings=settings, run=RUN)
-    assert pipeline.verify(work, settings.table("product")).complete
+    product = settings.table("product")
+    if clients.database.value("select to_regclass(%s)", [product.embeddings]) is not None:
+        make_true(settings, clients)
+        return "as they were kept"
+    steps: dict[str, Callable[[], object]] = {
+        "publish": lambda: publish(settings, product.topic, records),
+        "ingest": lambda: pipeline.ingest(work, product),
+        "load-bronze": lambda: pipeline.load_bronze(work, product),
+        "transform": lambda: pipeline.transform(work, [product]),
+        "vectors": lambda: embed_all(settings, clients),
+        "analyze": lambda: clients.database.autocommit("vacuum analyze"),
+    }
+    return ", ".join(f"{name} {seconds(step):.0f} s" for name, step in steps.items())
 
 
-def shrink(settings: Settings, clients: Clients) -> None:
-    """Prunes whatever may go below that verdict."""
-    from bictl import pipeline
-    from bictl.bronze import Wish
-
-    work = pipeline.Work(clients=clients, settings=settings, run=RUN)
-    wish = Wish(before=datetime.now(UTC))
-    taken = seconds(lambda: pipeline.prune(work, settings.table("product"), wish=wish))
-    left = clients.database.value("select count(*) from bronze.product_cdc")
-    print(f"prune {taken:.2f} s, {left:,} rows left")
-
-
-def compare(environment: dict[str, str], against: str, rounds: int) -> None:
-    """Whole commands, ours and the other checkout's in turn. E10 knows made-up vectors by their
-    model's name and does not judge them: a deep look is unknown here."""
-    here = str(Path(__file__).resolve().parent.parent)
-    for level in ("--quick", "--table=product", "--deep"):
-
-        def look(checkout: str, level: str = level) -> object:
-            place = {**os.environ, **environment, "PYTHONPATH": checkout}
-            command = [sys.executable, "-m", "bictl", "-q", "verify", level]
-            return subprocess.run(command, env=place, capture_output=True, check=False)
-
-        found = pairs(lambda: look(here), lambda: look(against), rounds=rounds)
-        print(found.line(f"verify {level}", baseline="the other checkout"))
-
-
-def measure(settings: Settings, clients: Clients, level: str, rounds: int) -> None:
-    """Median and spread of one level, and what cost most in it."""
-    taken, report = [], None
+def measure(
+    settings: Settings,
+    environment: dict[str, str],
+    levels: list[str],
+    rounds: int,
+    against: str,
+) -> dict[str, list[Taken]]:
+    """Every level and the counting in turn, `rounds` times."""
+    look(environment, "default")  # a full verdict
+    found: dict[str, list[Taken]] = {}
     for _ in range(rounds):
-        started = time.perf_counter()
-        report = look(settings, clients, level)
-        taken.append(time.perf_counter() - started)
-    assert level == "quick" or report.complete, report.headline
+        for level in levels:
+            found.setdefault(level, []).append(look(environment, level))
+            if against:
+                other = look(environment, level, checkout=against)
+                found.setdefault(f"{level}, the other", []).append(other)
+        found.setdefault(COUNTING, []).append(count(settings, environment))
+    return found
+
+
+def look(environment: dict[str, str], level: str, *, checkout: str = "") -> Taken:
+    """One whole `bictl verify`; its verdict must be what a figure is worth something for."""
+    taken = take(
+        [sys.executable, "-m", "bictl", "-q", "verify", "--table=product", "--json", *FLAGS[level]],
+        env={**environment, **({"PYTHONPATH": checkout} if checkout else {})},
+        state_dir=environment["BICTL_STATE_DIR"],
+        codes=(0, 1, 3, 6),
+    )
+    verdict = json.loads(taken.output)
+    wrong = [
+        f"{one['id']}: {one['message']}"
+        for one in verdict["checks"]
+        if one["state"] not in ("ok", "warn")
+    ]
+    if wrong or not (level == "quick" or verdict["complete"]):
+        sys.exit(f"no figure: verify {level} says {verdict['headline']} {wrong}")
+    slow = sorted(verdict["checks"], key=lambda check: -check["seconds"])[:6]
     print(
-        f"verify {level}: {statistics.median(taken):.2f} s "
-        f"({min(taken):.2f}-{max(taken):.2f}, {rounds} runs); {report.headline}"
+        f"  {time.strftime('%H:%M:%S')} {level} {taken.seconds:.2f} s:",
+        ", ".join(f"{check['id']} {check['seconds']:.2f}" for check in slow),
+        file=sys.stderr,
+        flush=True,
     )
-    slow = sorted(report.checks, key=lambda check: -check.seconds)[:5]
-    print("  " + ", ".join(f"{check.id} {check.seconds:.2f} s" for check in slow))
+    return taken
 
 
-def look(settings: Settings, clients: Clients, level: str) -> Report:
-    return verify(
-        clients.reader,
-        clients.objects,
-        clients.database,
-        table=settings.table("product"),
-        staging_schema=settings.dbt.view_schema,
-        model=settings.embedding.model,
-        max_lag=settings.verify.max_lag,
-        level=level,
+def count(settings: Settings, environment: dict[str, str]) -> Taken:
+    """The counts that a script compares."""
+    product, postgres, s3 = settings.table("product"), settings.postgres, settings.s3
+    staging = f"{settings.dbt.view_schema}.{product.staging}"
+    return take(
+        [sys.executable, NAIVE],
+        env={
+            "BROKER": settings.kafka.bootstrap_servers,
+            "TOPIC": product.topic,
+            "ENDPOINT": s3.endpoint_url,
+            "ACCESS_KEY": s3.access_key_id,
+            "SECRET_KEY": s3.secret_access_key.reveal() or "",
+            "BUCKET": s3.bucket,
+            "PREFIX": product.prefix,
+            "DATABASE": f"host={postgres.host} port={postgres.port} dbname={postgres.dbname} "
+            f"user={postgres.user}",
+            "PGPASSWORD": postgres.password.reveal() or "",
+            "RELATIONS": f"{product.bronze},{staging},{product.embeddings}",
+        },
+        state_dir=environment["BICTL_STATE_DIR"],
+        codes=(0,),
     )
+
+
+def table(found: dict[str, list[Taken]]) -> str:
+    """Medians, with the least and the most."""
+    head = ("level", "seconds", "n", "bictl CPU s", "services CPU s", "x counting", "peak MiB")
+    lines = [head] + [_line(name, taken, found[COUNTING]) for name, taken in found.items()]
+    widths = [max(len(line[at]) for line in lines) for at in range(len(head))]
+    return "\n".join(
+        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        for line in lines
+    )
+
+
+def _line(name: str, taken: list[Taken], counting: list[Taken]) -> tuple[str, ...]:
+    ratios = [one.seconds / base.seconds for one, base in zip(taken, counting, strict=True)]
+    return (
+        name,
+        _spread([one.seconds for one in taken]),
+        str(len(taken)),
+        _spread([one.own for one in taken]),
+        _spread([one.services for one in taken]),
+        _spread(ratios),
+        f"{max(one.peak for one in taken) / 2**20:.0f}",
+    )
+
+
+def _spread(values: list[float]) -> str:
+    return f"{statistics.median(values):.2f} ({min(values):.2f} to {max(values):.2f})"
 
 
 if __name__ == "__main__":
