@@ -105,6 +105,22 @@ class LineEncoder:
             _headers(record.headers),
         )
 
+    def pasted(self, record: Record) -> bytes | None:
+        """The line without its `\\n`, its value taken for JSON on one line: a line of a batch that
+        is this one holds this record, to the byte. None where only a parsed line can say so.
+        """
+        key, value = record.key, record.value
+        if value == b"null" or not (key is None or self._keys.is_json_line(key)):
+            return None
+        return b'%b%d,"timestamp":%d,"key":%b,"value":%b,"headers":%b}' % (
+            self._head,
+            record.offset,
+            record.timestamp,
+            b"null" if key is None else key,
+            b"null" if value is None else value,
+            _headers(record.headers),
+        )
+
 
 class LinePacker:
     """Lines into the gzip bytes of a batch: the same lines in the same portions, the same bytes."""
@@ -131,6 +147,14 @@ class LinePacker:
         self.packed += len(part)
         if part:
             self._parts.append(part)
+
+
+def offset_of(line: bytes) -> int:
+    """The offset of a line's record; ValueError when it does not start as one."""
+    head = _HEAD.match(line)
+    if head is None:
+        raise ValueError("the line is not a record: it must start with topic")
+    return int(head[3])
 
 
 def parse_line(line: bytes) -> Line:

@@ -38,7 +38,7 @@ def compare_kafka(
 ) -> Contents:
     """What Kafka still serves of the slice below the frontier, byte by byte."""
     return added(
-        _with_kafka(reader, part, batch.manifest, _lines(objects, batch))
+        _with_kafka(reader, part, batch.manifest, _texts(objects, batch))
         for part in cut.parts
         if part.frontier is not None
         for batch in in_slice(shelf.chains.get((cut.generation or "", part.partition), ()), within)
@@ -47,7 +47,7 @@ def compare_kafka(
 
 
 def _with_kafka(
-    reader: "TopicReader", part: "Part", manifest: Manifest, lines: Iterator[wire.Line]
+    reader: "TopicReader", part: "Part", manifest: Manifest, texts: Iterator[bytes]
 ) -> Contents:
     """One batch against its range of the log, as far as that reaches."""
     first, end = max(manifest.first, part.start), min(manifest.next, part.end)
@@ -58,35 +58,44 @@ def _with_kafka(
     try:
         return _side_by_side(
             reader.read(manifest.topic, part.partition, first=first, end=end),
-            (line for line in lines if first <= line.offset < end),
+            (one for one in _placed(texts) if first <= one[0] < end),
+            wire.LineEncoder(manifest.topic, part.partition),
             part.partition,
         )
     except ValueError:  # a line that is none
         return Contents(different=(manifest.range,))
 
 
+def _placed(texts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
+    """Each line behind its offset."""
+    return ((wire.offset_of(text), text) for text in texts)
+
+
 def _side_by_side(
-    chunks: Iterator["Chunk"], lines: Iterator[wire.Line], partition: int
+    chunks: Iterator["Chunk"],
+    lines: Iterator[tuple[int, bytes]],
+    encoder: wire.LineEncoder,
+    partition: int,
 ) -> Contents:
     """Both in the order of their offsets: one line is in memory at a time, not a batch of them."""
     compared, different, absent, unserved = 0, list[int](), list[int](), list[int]()
     line, only = next(lines, None), 0
     try:
         for record in (record for chunk in chunks for record in chunk.records):
-            while line is not None and line.offset < record.offset:
-                unserved.append(line.offset)
+            while line is not None and line[0] < record.offset:
+                unserved.append(_own(line))
                 line = next(lines, None)
-            if line is None or line.offset > record.offset:
+            if line is None or line[0] > record.offset:
                 absent.append(record.offset)
                 continue
-            if not _is_same(record, line):
+            if not _holds(line[1], record, encoder):
                 different.append(record.offset)
             compared, line = compared + 1, next(lines, None)
     except RetentionPassed:  # discarded while it was compared: the rest is the objects' alone
-        only = (line is not None) + sum(1 for _ in lines)
+        only = (line is not None) + sum(1 for _ in map(_own, lines))
     else:
-        unserved += [] if line is None else [line.offset]
-        unserved += [one.offset for one in lines]
+        unserved += [] if line is None else [_own(line)]
+        unserved += map(_own, lines)
     return Contents(
         compared=compared,
         different=from_offsets(partition, different),
@@ -94,6 +103,21 @@ def _side_by_side(
         only=only + len(unserved),
         unserved=from_offsets(partition, unserved),
     )
+
+
+def _holds(text: bytes, record: Record, encoder: wire.LineEncoder) -> bool:
+    """Whether a line holds the record: by its bytes, and parsed where these are not the usual
+    ones."""
+    if text == encoder.pasted(record):
+        return True
+    line = wire.parse_line(text)
+    mine = (record.timestamp, record.key, record.value, tuple(record.headers))
+    return (line.timestamp, line.key, line.value, tuple(line.headers)) == mine
+
+
+def _own(line: tuple[int, bytes]) -> int:
+    """The offset of a line that Kafka has nothing to compare with; ValueError where it is none."""
+    return wire.parse_line(line[1]).offset
 
 
 def served_of_expired(
@@ -119,11 +143,6 @@ def _served(reader: "TopicReader", topic: str, part: "Part", wanted: Range) -> R
         for chunk in reader.read(topic, part.partition, first=first, end=end):
             found += [record.offset for record in chunk.records]
     return from_offsets(part.partition, found)
-
-
-def _is_same(record: Record, line: wire.Line) -> bool:
-    mine = (line.timestamp, line.key, line.value, tuple(line.headers))
-    return (record.timestamp, record.key, record.value, tuple(record.headers)) == mine
 
 
 # The objects against each other -------------------------------------------------------------------
@@ -266,8 +285,13 @@ class _Rows:
         return self._database.rows(query, parameters)
 
 
+def _texts(objects: "ObjectStore", batch: "Batch") -> Iterator[bytes]:
+    """The batch's lines; the object is fetched when the first of them is asked for."""
+    yield from wire.read_lines(objects.get(batch.key)[0])
+
+
 def _lines(objects: "ObjectStore", batch: "Batch") -> Iterator[wire.Line]:
-    return (wire.parse_line(text) for text in wire.read_lines(objects.get(batch.key)[0]))
+    return map(wire.parse_line, _texts(objects, batch))
 
 
 def _text(raw: bytes) -> str:
