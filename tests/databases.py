@@ -22,11 +22,11 @@ def administer(shared: Settings, statement: str) -> None:
 
 
 def drop_database(shared: Settings, name: str) -> None:
-    """Drops it under its connections. FORCE would also need the right to end an autovacuum worker,
-    which a plain DROP DATABASE ends by itself."""
+    """Drops it, where it is there, under its connections. FORCE would also need the right to end an
+    autovacuum worker, which a plain DROP DATABASE ends by itself."""
     administer(
         shared,
         "select pg_terminate_backend(pid) from pg_stat_activity"
         f" where datname = '{name}' and usename = current_user",
     )
-    administer(shared, f"drop database {name}")
+    administer(shared, f"drop database if exists {name}")

@@ -5,19 +5,21 @@ A scene keeps what the source holds, in plain Python: staging has to show just t
 
 import json
 import random
+import secrets
 import threading
 import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 
+from databases import drop_database
 from kafka import KafkaProducer
 from kafka.admin import KafkaAdminClient
 from kafka.errors import TopicAlreadyExistsError
-from pipelines import OLD, Pipeline
+from pipelines import OLD, Pipeline, _encoder
 
 from bictl import pipeline as stages
 from bictl.bronze import Wish
@@ -26,7 +28,7 @@ from bictl.clients import Clients
 from bictl.embeddings import embed as embed_rows
 from bictl.ingest import IngestResult, ingest
 from bictl.pipeline import Work
-from bictl.settings import Ingest
+from bictl.settings import Ingest, Settings
 from bictl.verify import Report
 
 BRONZE = "bronze.product_cdc"
@@ -209,6 +211,32 @@ class Scene:
     def shown(self) -> dict[int, str | None]:
         """What staging shows: id, name."""
         return dict(self.pipeline.database.rows(f"select product_id, name from {STAGING}"))
+
+
+@contextmanager
+def making(
+    shared: Settings,
+    prepared: Settings,
+    new_settings: Callable[[str, str], Settings],
+    samples: Callable[[str], list],
+    *,
+    kind: type[Scene] = Scene,
+    change: Callable[[Settings], Settings] = lambda settings: settings,
+) -> Iterator[Callable[[random.Random], Scene]]:
+    """`make(chance)`: a scene of that kind in a fresh pipeline, dropped afterwards; `change` is
+    what its settings have otherwise."""
+    with ExitStack() as made:
+
+        def make(chance: random.Random) -> Scene:
+            topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
+            settings = change(new_settings(topic, prepared.postgres.dbname))
+            made.callback(drop_database, shared, settings.postgres.dbname)
+            clients = made.enter_context(Clients(settings))
+            scene = kind(Pipeline(settings, clients), chance, _encoder, samples=samples)
+            made.callback(scene.close)
+            return scene
+
+        yield make
 
 
 @dataclass

@@ -1,10 +1,12 @@
 """What is legal, in classes: each variation makes one scene, and verify has to stay calm."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
+import pytest
+import results
 from scenes import Scene, Writers
 
 from bictl.verify import Report
@@ -59,6 +61,21 @@ class Variations:
             return build
 
         return register
+
+
+def parameters(ones: Iterable[Variation], *, sample: Collection[str]) -> list:
+    """One parameter each; those of the sample run with every test."""
+    return [
+        pytest.param(one, id=str(one), marks=[] if str(one) in sample else [pytest.mark.faults])
+        for one in ones
+    ]
+
+
+def assert_calm(variation: Variation, make: Callable[[random.Random], Scene]) -> None:
+    """Makes the scene and writes down what verify says wrongly of it: nothing."""
+    found = false_alarms(variation, make(variation.chance()))
+    results.write("variation", name=str(variation), layer=variation.kind, alarms=found)
+    assert found == []
 
 
 def alarms(report: Report) -> dict[str, str]:

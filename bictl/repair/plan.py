@@ -114,7 +114,7 @@ def _tables(case: _Case) -> Plan:
 
 
 def _objects(case: _Case) -> Plan:
-    late = case.wrong("K5", "K6", command="bictl ingest")
+    late = case.wrong("K5", "K6", "O7", command="bictl ingest")
     holes = [check for check in case.wrong("O2", "K10", "K11") if "--fill" in check.hint]
     holes = [check for check in holes if check.hint.startswith("bictl ingest")]
     if not late and not holes:

@@ -11,11 +11,14 @@ import json
 import os
 import re
 import secrets
+import subprocess
+import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 
 import boto3
 from databases import administer, drop_database
@@ -24,7 +27,11 @@ from pipelines import Pipeline
 
 from bictl import settings as configured
 from bictl.clients import Clients
+from bictl.clients.database import Database
+from bictl.local.postgres import SUPERUSER
+from bictl.local.state import load as load_state
 from bictl.settings import Settings
+from bictl.settings.secret import Secret
 
 _MINUTES = 60_000  # milliseconds
 
@@ -40,9 +47,19 @@ class Completed:
 
 @dataclass
 class Bed(Pipeline):
-    """A pipeline to be damaged: its systems, what was produced, and bictl's commands on it."""
+    """A pipeline to be damaged: its systems, what was produced, and bictl's commands on it.
+
+    `given` are variables of the environment for those, `clock` is how far theirs is off, as
+    faketime writes it; `ends` is what a fault leaves to be closed, `stack` the directory of the
+    services' own stack, `ends_at` the partitions that a fault has made longer.
+    """
 
     facts: Facts
+    given: dict[str, str] = field(default_factory=dict)
+    clock: str = ""
+    ends: ExitStack = field(default_factory=ExitStack)
+    stack: Path = Path()
+    ends_at: dict[int, int] = field(default_factory=dict)
 
     @property
     def s3(self):
@@ -54,8 +71,17 @@ class Bed(Pipeline):
         return self.settings.s3.bucket
 
     def bictl(self, *words: str) -> Completed:
-        """A command, in this process: what it writes, and its exit code."""
-        return run_here(self.settings, words)
+        """A command: what it writes, and its exit code."""
+        if self.clock:
+            return run_at(self.settings, words, clock=self.clock, given=self.given)
+        return run_here(self.settings, words, given=self.given)
+
+    def superuser(self, statement: str) -> None:
+        """Runs a statement in the bed's database as the server's own superuser."""
+        secret = Secret(load_state(self.stack).secrets["postgres_superuser"])
+        postgres = replace(self.settings.postgres, user=SUPERUSER, password=secret)
+        with Database(postgres) as database:
+            database.execute(statement)
 
     def verdict(self, level: str = "default") -> dict:
         """`bictl verify --json` at that level."""
@@ -108,14 +134,16 @@ def store(settings: Settings):
     )
 
 
-def run_here(settings: Settings, words: tuple[str, ...] | list[str]) -> Completed:
+def run_here(
+    settings: Settings,
+    words: tuple[str, ...] | list[str],
+    *,
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Completed:
     """A command of bictl in this process: a process of its own would cost a second each."""
     from bictl.cli.main import _run
 
-    given = {
-        "BICTL_CONFIG": str(settings.path),
-        "BICTL_STATE_DIR": str(settings.state_dir),
-    }
+    given = {**_environment(settings), **given}
     kept = {name: value for name, value in os.environ.items() if name.startswith("BICTL_")}
     out, err = io.StringIO(), io.StringIO()
     for name in kept:
@@ -129,6 +157,26 @@ def run_here(settings: Settings, words: tuple[str, ...] | list[str]) -> Complete
             os.environ.pop(name, None)
         os.environ.update(kept)
     return Completed(out.getvalue(), err.getvalue(), code)
+
+
+def run_at(
+    settings: Settings, words: tuple[str, ...], *, clock: str, given: Mapping[str, str]
+) -> Completed:
+    """A command in a process of its own, whose clock is off."""
+    done = subprocess.run(
+        ["faketime", "-f", clock, sys.executable, "-m", "bictl", *words],
+        env={**os.environ, **_environment(settings), **given},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    return Completed(done.stdout, done.stderr, done.returncode)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {"BICTL_CONFIG": str(settings.path), "BICTL_STATE_DIR": str(settings.state_dir)}
 
 
 @dataclass(frozen=True)
@@ -189,7 +237,7 @@ class Ground:
     def fill(self, of: Settings, facts: Facts) -> Settings:
         """A copy of an empty one with a topic of its own, through which the facts went."""
         name, database = f"f{secrets.token_hex(6)}", f"{of.postgres.dbname}_bed"
-        administer(self.shared, f"drop database if exists {database} with (force)")
+        drop_database(self.shared, database)
         administer(self.shared, f"create database {database} template {of.postgres.dbname}")
         topic = f"cord.{name}.dbo.Product"
         settings = self.settings(name, topic=topic, database=database)
@@ -204,7 +252,7 @@ class Ground:
         """A copy in a database of that name, and in a bucket of its own."""
         name = f"f{secrets.token_hex(6)}"
         topic = of.table("product").topic
-        administer(self.shared, f"drop database if exists {database} with (force)")
+        drop_database(self.shared, database)
         administer(self.shared, f"create database {database} template {of.postgres.dbname}")
         settings = self.settings(name, topic=topic, database=database)
         s3 = store(settings)
@@ -255,10 +303,10 @@ def an_hour_ago() -> int:
 
 
 @contextlib.contextmanager
-def opened(settings: Settings, facts: Facts) -> Iterator[Bed]:
+def opened(settings: Settings, facts: Facts, *, stack: Path = Path()) -> Iterator[Bed]:
     """The bed with its clients, closed behind it."""
-    with Clients(settings) as clients:
-        yield Bed(settings, clients, facts)
+    with Clients(settings) as clients, ExitStack() as ends:
+        yield Bed(settings, clients, facts, ends=ends, stack=stack)
 
 
 __all__ = ["Bed", "Callable", "Ground", "drop_database", "opened", "run_here"]

@@ -6,6 +6,7 @@ a text is one that the verdict has to name, a function is what only a person can
 """
 
 import importlib
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,11 @@ if TYPE_CHECKING:
 
 Span = tuple[int, int, int]  # partition, first, next
 Level = Literal["quick", "default", "deep"]
+On = Literal["copy", "topic", "jvm", "source"]
 State = Literal["fail", "loss", "unknown", "warn"]  # loss: the exit code is 6
 Step = "str | Callable[[Bed], object]"
+# What `bictl repair` does of itself; every other step is a person's.
+_SAFE = ("ingest", "load-bronze", "transform", "embed", "migrate")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +40,8 @@ class Truth:
 class Fault:
     """One entry of the catalogue. `level` is the cheapest level that promises to see it; `leaves`
     are checks that may still warn after the repair; `on` is the pipeline that it needs: a copy of
-    the shared one, one with a topic of its own, or one on a real Kafka."""
+    the shared one, one with a topic of its own, one on a real Kafka, or one with a live source.
+    `by_hand` says why a person runs its repair although each step is a plain stage."""
 
     name: str
     layer: str
@@ -46,7 +51,21 @@ class Fault:
     repair: "Sequence[Step]"
     level: Level = "default"
     leaves: Sequence[str] = ()
-    on: Literal["copy", "topic", "jvm"] = "copy"
+    on: On = "copy"
+    by_hand: str = ""
+
+    @property
+    def is_safe(self) -> bool:
+        """Whether `bictl repair` alone makes the pipeline healthy again."""
+        words = [step.split()[:2] if isinstance(step, str) else [] for step in self.repair]
+        return not self.by_hand and all(
+            word[:1] == ["bictl"] and word[1] in _SAFE for word in words
+        )
+
+    @property
+    def checks(self) -> frozenset[str]:
+        """The checks that it violates."""
+        return frozenset(re.findall(r"\b[SCKOBTEM]\d+\b", self.violates))
 
 
 _FAULTS: list[Fault] = []
@@ -66,7 +85,8 @@ def fault(
     repair: "Sequence[Step]",
     level: Level = "default",
     leaves: Sequence[str] = (),
-    on: Literal["copy", "topic", "jvm"] = "copy",
+    on: On = "copy",
+    by_hand: str = "",
 ) -> "Callable[[Callable[[Bed], Truth]], Callable[[Bed], Truth]]":
     """Registers a damage under the function's own name."""
 
@@ -83,6 +103,7 @@ def fault(
                 level=level,
                 leaves=leaves,
                 on=on,
+                by_hand=by_hand,
             )
         )
         return damage
@@ -90,7 +111,7 @@ def fault(
     return register
 
 
-def by_hand(words: str, do: "Callable[[Bed], object]") -> "Callable[[Bed], object]":
+def a_person(words: str, do: "Callable[[Bed], object]") -> "Callable[[Bed], object]":
     """A step that only a person can do, in words."""
 
     def step(bed: "Bed") -> object:

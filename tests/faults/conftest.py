@@ -41,7 +41,7 @@ def dbt_tests(platform) -> dict[str, str]:
 def bed(ground, shared, platform, facts) -> Iterator[Bed]:
     """A copy of the platform for one fault; the next one takes its place."""
     settings = ground.copy(platform, f"{platform.postgres.dbname}_bed")
-    with opened(settings, facts) as made:
+    with opened(settings, facts, stack=ground.shared.path.parent) as made:
         yield made
 
 
@@ -61,6 +61,6 @@ def own_topic(ground, shared, prepared_topic, fixture_records) -> Iterator[Bed]:
     )
     settings = ground.fill(prepared_topic, facts)
     others.prepare(settings, facts)
-    with opened(settings, facts) as made:
+    with opened(settings, facts, stack=ground.shared.path.parent) as made:
         assert made.verdict()["complete"]
         yield made

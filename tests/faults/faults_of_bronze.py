@@ -1,7 +1,7 @@
 """Bronze and its quarantine: rows deleted, changed, doubled, added, moved."""
 
 import pytest
-from catalogue import Truth, by_hand, fault
+from catalogue import Truth, a_person, fault
 from facts import POISON
 
 from bictl.errors import BictlError
@@ -217,7 +217,7 @@ def name_it(bed):
 @fault(
     "a row names another object as its origin",
     violates="B5",
-    repair=[by_hand("name the right object", name_it)],
+    repair=[a_person("name the right object", name_it)],
 )
 def row_names_another_object(bed):
     key = bed.key(1, 0)
@@ -228,7 +228,7 @@ def row_names_another_object(bed):
 @fault(
     "a row names an object that never was",
     violates="O3 B5",
-    repair=[by_hand("name the right object", name_it)],
+    repair=[a_person("name the right object", name_it)],
 )
 def row_names_no_object(bed):
     key = bed.key(0, 0).replace("batch=0", "batch=1")
@@ -384,7 +384,7 @@ def enveloped(bed):
 @fault(
     "the decoders' digest of a schema was edited: prices have another scale",
     violates="B13",
-    repair=[by_hand("put the scale back", lambda bed: set_scale(bed, "4"))],
+    repair=[a_person("put the scale back", lambda bed: set_scale(bed, "4"))],
 )
 def schema_fields_edited(bed):
     set_scale(bed, "3")
@@ -425,7 +425,12 @@ def generation_number_edited(bed):
     return Truth(state="fail", by=["B14"], keys=[bed.life])
 
 
-@fault("the order of the generations was deleted", violates="B14", repair=[REPLAY])
+@fault(
+    "the order of the generations was deleted",
+    violates="B14",
+    repair=[REPLAY],
+    by_hand="which record is the newest depends on it: a person says whether an object is wrong",
+)
 def generation_deleted(bed):
     assert bed.execute("delete from bronze.cdc_generation") == 1
     return Truth(state="fail", by=["B14"], keys=[bed.life])

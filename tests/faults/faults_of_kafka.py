@@ -4,7 +4,7 @@ from contextlib import closing
 from dataclasses import replace
 
 from bed import send
-from catalogue import Truth, by_hand, fault
+from catalogue import Truth, a_person, fault
 from faults_of_topics import carry_on
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
@@ -60,7 +60,7 @@ def put_back(bed):
 @fault(
     "an object is gone whose records Kafka has discarded: nobody has them",
     violates="O2 K4, failures 32",
-    repair=[by_hand("restore the object from the bucket's backup", put_back)],
+    repair=[a_person("restore the object from the bucket's backup", put_back)],
     on="jvm",
 )
 def object_gone_for_good(bed):
@@ -87,7 +87,7 @@ def keep_long(bed):
 @fault(
     "the topic forgets within the hour, and records wait",
     violates="K7",
-    repair=[by_hand("give the topic its retention back", keep_long), carry_on],
+    repair=[a_person("give the topic its retention back", keep_long), carry_on],
     on="jvm",
     level="quick",
 )
@@ -100,7 +100,7 @@ def retention_near(bed):
 @fault(
     "the topic is compacted at once: history is thinned before it is read",
     violates="K9",
-    repair=[by_hand("delete again, do not compact", keep_long)],
+    repair=[a_person("delete again, do not compact", keep_long)],
     on="jvm",
 )
 def topic_compacted(bed):
@@ -111,7 +111,7 @@ def topic_compacted(bed):
 @fault(
     "the committed position lies beyond the frontier",
     violates="K3, failures 6",
-    repair=[by_hand("commit the frontier", lambda bed: commit(bed, bed.facts.ends[1]))],
+    repair=[a_person("commit the frontier", lambda bed: commit(bed, bed.facts.ends[1]))],
     on="jvm",
     level="quick",
 )
@@ -146,7 +146,7 @@ def forget(bed):
     violates="K10, failures 11",
     level="deep",
     repair=[
-        by_hand("delete the object and what it brought", forget),
+        a_person("delete the object and what it brought", forget),
         "bictl ingest --table product --fill",
         carry_on,
     ],
@@ -181,7 +181,7 @@ def aborted_records_sealed(bed):
 @fault(
     "a transaction was begun and never ended",
     violates="K8, failures 12",
-    repair=[by_hand("abort it", lambda bed: bed.transaction.abort_transaction()), carry_on],
+    repair=[a_person("abort it", lambda bed: bed.transaction.abort_transaction()), carry_on],
     on="jvm",
 )
 def transaction_hangs(bed):

@@ -2,7 +2,7 @@
 
 import json
 
-from catalogue import Truth, by_hand, fault
+from catalogue import Truth, a_person, fault
 from faults_of_objects import FILL, MIDDLE
 
 LOAD = "bictl load-bronze --table product"
@@ -245,7 +245,7 @@ def acknowledge(bed):
 @fault(
     "the acknowledgement of the quarantine was removed",
     violates="B6",
-    repair=[by_hand("bictl ack --quarantine 22P02 by a person", acknowledge)],
+    repair=[a_person("bictl ack --quarantine 22P02 by a person", acknowledge)],
 )
 def acknowledgement_removed(bed):
     bed.remove(*bed.listed("_bictl/product/raw/ack/"))
@@ -255,7 +255,7 @@ def acknowledgement_removed(bed):
 @fault(
     "the acknowledgement of the quarantine has expired",
     violates="B6",
-    repair=[by_hand("bictl ack --quarantine 22P02 by a person", acknowledge)],
+    repair=[a_person("bictl ack --quarantine 22P02 by a person", acknowledge)],
 )
 def acknowledgement_expired(bed):
     (key,) = bed.listed("_bictl/product/raw/ack/")

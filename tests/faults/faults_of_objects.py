@@ -3,7 +3,7 @@
 import gzip
 import hashlib
 
-from catalogue import Truth, by_hand, fault
+from catalogue import Truth, a_person, fault
 
 FILL = "bictl ingest --table product --fill"
 LOAD = "bictl load-bronze --table product"
@@ -90,7 +90,7 @@ def object_packed_anew(bed):
 @fault(
     "two objects have changed places, each with its manifest",
     violates="O6",
-    repair=[by_hand("put both back", lambda bed: swap(bed, whole=True))],
+    repair=[a_person("put both back", lambda bed: swap(bed, whole=True))],
 )
 def objects_swapped(bed):
     return Truth(state="loss", by=["O6"], keys=swap(bed))
@@ -108,7 +108,7 @@ def swap(bed, *, whole=True):
 @fault(
     "the bytes of two objects have changed places, their manifests not",
     violates="O6",
-    repair=[by_hand("put both back", lambda bed: swap(bed, whole=False))],
+    repair=[a_person("put both back", lambda bed: swap(bed, whole=False))],
 )
 def bodies_swapped(bed):
     keys = swap(bed, whole=False)
@@ -246,7 +246,7 @@ def lines_swapped(bed):
     "a partition's newest object is an older, shorter version of itself",
     violates="O4 K5",
     repair=[
-        by_hand("delete the older version", lambda bed: bed.remove(bed.key(*NEWEST[:2]))),
+        a_person("delete the older version", lambda bed: bed.remove(bed.key(*NEWEST[:2]))),
         FILL,
     ],
 )
@@ -261,7 +261,7 @@ def older_version(bed):
 @fault(
     "a file that is not bictl's lies under the prefix",
     violates="O1, failures 31",
-    repair=[by_hand("move it away", lambda bed: bed.remove("product/raw/notes.txt"))],
+    repair=[a_person("move it away", lambda bed: bed.remove("product/raw/notes.txt"))],
 )
 def foreign_object(bed):
     bed.write("product/raw/notes.txt", b"hello", {})
@@ -274,7 +274,7 @@ OLD = "product/raw/batch=20240514T101010Z.jsonl"
 @fault(
     "an object of the older scripts lies there and is not taken over",
     violates="O8",
-    repair=[by_hand("move it away", lambda bed: bed.remove(OLD))],
+    repair=[a_person("move it away", lambda bed: bed.remove(OLD))],
 )
 def old_object(bed):
     bed.write(OLD, b'{"topic":"x"}\n', {})
@@ -285,7 +285,7 @@ def old_object(bed):
     "an object of a generation that the topic never had",
     violates="K1 O2",
     repair=[
-        by_hand(
+        a_person(
             "delete it",
             lambda bed: bed.remove(*[key for key in bed.listed() if "generation=zzz" in key]),
         )

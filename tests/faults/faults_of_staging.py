@@ -1,6 +1,6 @@
 """Staging: the view gone, stale, filtered, retyped; keys and cells that are not the newest."""
 
-from catalogue import Truth, by_hand, fault
+from catalogue import Truth, a_person, fault
 
 VIEW = "staging_staging.stg_product"
 TRANSFORM = "bictl transform --table product"
@@ -265,7 +265,7 @@ def column_missing(bed):
     "a decoder was edited: every price is a step higher",
     violates="T9",
     level="deep",
-    repair=[by_hand("put the decoder back", lambda bed: edit_decoder(bed, " + 0.0001", ""))],
+    repair=[a_person("put the decoder back", lambda bed: edit_decoder(bed, " + 0.0001", ""))],
 )
 def decoder_edited(bed):
     edit_decoder(bed, "", " + 0.0001")

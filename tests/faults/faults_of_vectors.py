@@ -107,43 +107,49 @@ def vector_of_another_length(bed):
     return Truth(state="fail", by=["E3"], said="2 lengths")
 
 
-@fault(
-    "the vectors of two products have changed places",
-    violates="E10",
-    level="deep",
-    repair=[f"{EMBED} --rebuild"],
-)
+@fault("the vectors of two products have changed places", violates="E11 E10", repair=[EMBED])
 def vectors_swapped(bed):
     other = max(bed.facts.live)
     bed.execute(
         f"update {VECTORS} a set embedding = b.embedding from {VECTORS} b"
         f" where a.product_id + b.product_id = {ID + other} and a.product_id in ({ID}, {other})"
     )
-    return Truth(state="fail", by=["E10"], keys=sorted([str(ID), str(other)]))
+    return Truth(state="fail", by=["E11"], keys=sorted([str(ID), str(other)]))
 
 
-@fault(
-    "a vector points the other way, its hash says nothing",
-    violates="E10",
-    level="deep",
-    repair=[f"{EMBED} --rebuild"],
-)
+@fault("a vector points the other way", violates="E11 E10", repair=[EMBED])
 def vector_negated(bed):
     update(bed, "embedding = embedding * array_fill(-1, array[384])::vector")
-    return Truth(state="fail", by=["E10"], keys=[str(ID)])
+    return Truth(state="fail", by=["E11"], keys=[str(ID)])
 
 
-@fault(
-    "a vector is of an old text, its hash is made to fit",
-    violates="E10",
-    level="deep",
-    repair=[f"{EMBED} --rebuild"],
-)
+@fault("a vector is of an old text beside the hash of the new one", violates="E11", repair=[EMBED])
 def vector_forged(bed):
     update(
         bed, f"embedding = (select embedding from {VECTORS} o where o.product_id <> {ID} limit 1)"
     )
-    return Truth(state="fail", by=["E10"], keys=[str(ID)])
+    return Truth(state="fail", by=["E11"], keys=[str(ID)])
+
+
+@fault(
+    "every vector is its neighbour's, and each hash is made to fit",
+    violates="E10",
+    level="deep",
+    repair=[f"{EMBED} --rebuild"],
+)
+def vectors_forged(bed):
+    bed.execute(
+        f"""update {VECTORS} a
+        set embedding = b.other, vector_hash = sha256(a.content_hash || vector_send(b.other))
+        from (
+            select product_id, coalesce(lead(embedding) over (order by product_id), first) as other
+            from {VECTORS} cross join
+                (select embedding as first from {VECTORS} order by product_id limit 1) as f
+        ) as b
+        where a.product_id = b.product_id"""
+    )
+    asked = min(128, len(bed.facts.live))
+    return Truth(state="fail", by=["E10"], said=f"of {asked} vectors are not those of their texts")
 
 
 def drop_key(bed):
@@ -216,3 +222,61 @@ def index_of_another_method(bed):
 def index_partial(bed):
     index(bed, "using hnsw (embedding vector_cosine_ops) where product_id < 1000")
     return Truth(state="fail", by=["E5"], said=f"no cosine HNSW index on {VECTORS}")
+
+
+# An index that is there and valid, and what the server does to it ---------------------------------
+
+REINDEX = f"{EMBED} --reindex"
+
+
+def unindexed(bed, where):
+    """A row's newest version is in no index, as a fault of the server leaves it."""
+    index = f"indexrelid = 'analytics_features.{INDEX}'::regclass"
+    bed.superuser(f"update pg_index set indisready = false where {index}")
+    bed.superuser(f"update {VECTORS} set embedded_at = now() where {where}")
+    bed.database.autocommit(f"vacuum {VECTORS}")
+    bed.superuser(f"update pg_index set indisready = true where {index}")
+
+
+@fault("a vector is not in the index, which says that it is valid", violates="E9", repair=[REINDEX])
+def vector_not_indexed(bed):
+    unindexed(bed, ONE)
+    return Truth(state="fail", by=["E9"], keys=[str(ID)])
+
+
+@fault(
+    "every second vector is not in the index, which says that it is valid",
+    violates="E7 E9",
+    level="deep",
+    repair=[REINDEX],
+)
+def vectors_not_indexed(bed):
+    unindexed(bed, "product_id % 24 = 0")
+    return Truth(state="fail", by=["E7"], said="recall@10 0.")
+
+
+def allow_the_index(bed):
+    """let the planner use it again"""
+    bed.execute(f"alter database {bed.settings.postgres.dbname} reset enable_indexscan")
+
+
+@fault("the planner may not use the index", violates="E6", repair=[allow_the_index])
+def index_forbidden(bed):
+    bed.execute(f"alter database {bed.settings.postgres.dbname} set enable_indexscan = off")
+    return Truth(state="warn", by=["E6"], said=f"search cannot walk the index of {VECTORS}")
+
+
+def set_version(bed, version):
+    bed.superuser(f"update pg_extension set extversion = '{version}' where extname = 'vector'")
+
+
+def upgrade(bed):
+    """upgrade pgvector"""
+    set_version(bed, bed.version)
+
+
+@fault("pgvector is of a version with known flaws", violates="E8", repair=[upgrade])
+def pgvector_old(bed):
+    bed.version = bed.value("select extversion from pg_extension where extname = 'vector'")
+    set_version(bed, "0.8.1")
+    return Truth(state="warn", by=["E8"], said="pgvector 0.8.1: ")

@@ -3,7 +3,8 @@
     python tests/faults/table.py RESULTS             for a terminal
     python tests/faults/table.py RESULTS --markdown  docs/faults.md
 
-Exits with 1 where a fault was not seen, not named exactly or not healthy again.
+Exits with 1 where a fault was not seen, not named exactly or not healthy again, where an alarm was
+false, and where something that was to be looked at has no line.
 """
 
 import json
@@ -11,9 +12,19 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+HERE = Path(__file__).parent
+sys.path += [str(HERE), str(HERE / "healthy"), str(HERE.parent), str(HERE.parent / "jvm")]
+
+import results as by_chance  # noqa: E402
+from catalogue import faults  # noqa: E402
+
+from bictl.verify.checks import CHECKS  # noqa: E402
+
 LAYERS = {
     "topics": "The topic",
-    "kafka": "A real Kafka, Connect and source",
+    "kafka": "A real Kafka",
+    "connect": "The connector",
+    "source": "A live source",
     "objects": "Objects",
     "manifests": "Manifests",
     "bronze": "Bronze and quarantine",
@@ -44,7 +55,8 @@ produced and what was damaged, without any code of bictl's.
   *unknown* stands only where the evidence is truly gone; *warn* where nothing is lost and a person
   should still know. Red and unknown are never added up.
 - **by**: the check that named exactly the damaged ranges or keys, nothing missing and nothing more.
-- **repaired by**: what made the next verdict complete again. A command is the verdict's own hint.
+- **repaired by**: what made the next verdict complete again. `bictl repair` where that is safe;
+  the plain commands that do the same are the verdict's own hints. All else is a person's.
 - **dbt**, **counts**, **reladiff**: whether the same fault was seen by the project's four dbt tests
   (`dbt test`), by counting (the topic's end offsets against bronze, the source's rows against
   staging and vectors), by a key and value diff ([reladiff](https://pypi.org/project/reladiff/)) of
@@ -53,6 +65,8 @@ produced and what was damaged, without any code of bictl's.
 
 {totals}
 
+{chance}
+
 {tables}
 ## What is not in the table
 {rest}
@@ -60,6 +74,8 @@ produced and what was damaged, without any code of bictl's.
 REST = """\
 - A manifest's `cluster` and `run` and the ledger's `n_loaded` and `load_run`: a person reads them,
   no verdict stands on them. A batch that is sealed again has another run, and a replay counts anew.
+- A row whose cells were changed at the source behind the connector's back while its key stayed: S5
+  and S6 compare counts and keys. The next change of the row, or a snapshot, brings it.
 - A vector of NaN: pgvector refuses it.
 - What only several machines can show (a leader that was elected uncleanly) has its lines above by
   its effect: a log that ends before what was read.
@@ -68,12 +84,22 @@ REST = """\
 
 def main(path: str, *options: str) -> int:
     """Prints the table; the exit code."""
-    results = read(Path(path))
+    results, found = read(Path(path)), by_chance.read(path)
     if "--markdown" in options:
-        sys.stdout.write(markdown(results))
+        sys.stdout.write(markdown(results, found))
     else:
         sys.stdout.write(text(results))
-    return 0 if all(is_good(one) for one in results) else 1
+    good = all(map(is_good, results)) and by_chance.are_good(found)
+    return 0 if good and not unseen(results, found) else 1
+
+
+def unseen(results: Sequence[dict], found: Sequence[dict]) -> list[str]:
+    """What has no line: its test broke off, or never ran."""
+    lines = {one["name"] for one in results}
+    return [
+        *(f"fault {one.name}" for one in faults() if one.name not in lines),
+        *by_chance.unseen(found),
+    ]
 
 
 def read(path: Path) -> list[dict]:
@@ -85,7 +111,7 @@ def read(path: Path) -> list[dict]:
 
 
 def is_good(one: dict) -> bool:
-    return bool(one["seen"] and one["named"] and one["green"])
+    return bool(one["seen"] and one["named"] and one["green"] and not one.get("hidden"))
 
 
 def totals(results: Sequence[dict]) -> list[str]:
@@ -98,14 +124,20 @@ def totals(results: Sequence[dict]) -> list[str]:
     states = {
         state: sum(one["state"] == state and one["seen"] for one in results) for state in STATES
     }
+    kept = [not one["hidden"] for one in results if "hidden" in one]
+    spoken = {name for one in results for name in one["spoke"]}
+    rest = [check.id for check in CHECKS if check.id not in spoken]
+    silent = f"; not {', '.join(rest)}" if rest else ""
     told = f"{states['loss'] + states['fail']} red ({states['loss']} of them as loss), "
     told += f"{states['unknown']} unknown, {states['warn']} warned of"
     return [
         f"detected {count(lambda one: one['seen'])}: {told}",
         f"named exactly {count(lambda one: one['named'])}",
         f"healthy again after the repair {count(lambda one: one['green'])}",
+        f"losses that bictl repair cannot mend, as red after it: {sum(kept)}/{len(kept)}",
         *(f"by {name} {count(lambda one, name=name: name in one['others'])}" for name in OTHERS),
         f"by any of those {count(lambda one: one['others'])}",
+        f"checks that spoke {len(spoken)}/{len(CHECKS)}{silent}",
     ]
 
 
@@ -135,14 +167,20 @@ def text(results: Sequence[dict]) -> str:
     return "\n".join([*lines, "", *totals(results), ""])
 
 
-def markdown(results: Sequence[dict]) -> str:
+def markdown(results: Sequence[dict], found: Sequence[dict]) -> str:
     """docs/faults.md."""
+    chance = "\n".join(f"- {line}" for line in by_chance.figures(found))
     tables = "".join(
         _table(title, [one for one in results if one["layer"] == layer])
         for layer, title in LAYERS.items()
     )
     figures = "\n".join(f"- {line}" for line in totals(results))
-    return PAGE.format(totals=f"**{len(results)} faults**\n\n{figures}", tables=tables, rest=REST)
+    return PAGE.format(
+        totals=f"**{len(results)} faults**\n\n{figures}",
+        chance=f"**By chance, each from its seed**\n\n{chance}",
+        tables=tables,
+        rest=REST,
+    )
 
 
 def _table(title: str, results: Sequence[dict]) -> str:

@@ -48,4 +48,5 @@ def own_topic(grounds, prepared_jvm, fixture_records):
     "fault", [one for one in faults() if one.on == "jvm"], ids=lambda f: f.name
 )
 def test_a_fault_on_a_real_kafka_is_seen_and_named_and_repaired(own_topic, prepared_jvm, fault):
-    look(own_topic, fault, others.compiled_tests(prepared_jvm))
+    dbt_tests = others.compiled_tests(prepared_jvm)
+    look(own_topic, fault, lambda: others.seeing(own_topic, dbt_tests))

@@ -9,18 +9,16 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 
 import pytest
-import results
-from databases import drop_database
 from kafka import KafkaProducer, TopicPartition
 from kafka.admin import ConfigResource, ConfigResourceType
-from pipelines import OLD, Pipeline, _encoder
-from scenes import Scene, Written, envelope, now_ms
-from variations import Variation, Variations, alarms, false_alarms
+from pipelines import OLD
+from scenes import Scene, Written, envelope, making, now_ms
+from variations import Variations, alarms, assert_calm, parameters
 
 from bictl.clients import Clients
 from bictl.ingest.acknowledge import acknowledge
 from bictl.records import Range
-from bictl.settings import Connect, Source, SqlServer
+from bictl.settings import Connect, Settings, Source, SqlServer
 
 pytestmark = [pytest.mark.jvm, pytest.mark.timeout(300)]
 found = Variations([])
@@ -330,37 +328,19 @@ SAMPLE = {
 }
 
 
+def without_source(settings: Settings) -> Settings:
+    """Nobody captures anything: source and connector are out of scope."""
+    return dataclasses.replace(settings, connect=Connect(), source=Source(), sqlserver=SqlServer())
+
+
 @pytest.fixture
 def new_scene(shared, prepared, new_settings, fixture_records):
-    """`new_scene(variation)`: a fresh pipeline on the real Kafka, dropped afterwards."""
-    made = []
-
-    def make(variation: Variation) -> Scene:
-        topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
-        settings = new_settings(topic, prepared.postgres.dbname)
-        # nobody captures anything: source and connector are out of scope
-        settings = dataclasses.replace(
-            settings, connect=Connect(), source=Source(), sqlserver=SqlServer()
-        )
-        pipeline = Pipeline(settings, Clients(settings))
-        chance = variation.chance()
-        made.append(KafkaScene(pipeline, chance, _encoder, samples=fixture_records))
-        return made[-1]
-
-    yield make
-    for scene in made:
-        scene.close()
-        scene.pipeline.clients.close()
-        drop_database(shared, scene.pipeline.settings.postgres.dbname)
+    """`new_scene(chance)`: a fresh pipeline on the real Kafka, dropped afterwards."""
+    of = (shared, prepared, new_settings, fixture_records)
+    with making(*of, kind=KafkaScene, change=without_source) as make:
+        yield make
 
 
-def marked(one: Variation):
-    marks = [] if str(one) in SAMPLE else [pytest.mark.faults]
-    return pytest.param(one, id=str(one), marks=marks)
-
-
-@pytest.mark.parametrize("variation", [marked(one) for one in found.all])
+@pytest.mark.parametrize("variation", parameters(found.all, sample=SAMPLE))
 def test_what_kafka_may_do_is_no_alarm(variation, new_scene):
-    alarms = false_alarms(variation, new_scene(variation))
-    results.write("variation", name=str(variation), layer=variation.kind, alarms=alarms)
-    assert alarms == []
+    assert_calm(variation, new_scene)

@@ -1,18 +1,11 @@
 """No false alarm: whatever is legal leaves verify calm, at each level, with and without writers."""
 
-import secrets
-
 import pytest
-import results
-from databases import drop_database
 from healthy_memory import found as memory
 from healthy_sources import found as sources
 from healthy_stages import found as stages
-from pipelines import Pipeline, _encoder
-from scenes import Scene
-from variations import Variation, false_alarms
-
-from bictl.clients import Clients
+from scenes import making
+from variations import assert_calm, parameters
 
 ALL = [*sources.all, *stages.all, *memory.all]
 SAMPLE = {
@@ -30,34 +23,14 @@ SAMPLE = {
 
 @pytest.fixture
 def new_scene(shared, prepared, new_settings, fixture_records):
-    """`new_scene(variation)`: a fresh pipeline, dropped afterwards."""
-    made = []
-
-    def make(variation: Variation) -> Scene:
-        topic = f"cord.{secrets.token_hex(6)}.dbo.Product"
-        settings = new_settings(topic, prepared.postgres.dbname)
-        pipeline = Pipeline(settings, Clients(settings))
-        made.append(Scene(pipeline, variation.chance(), _encoder, samples=fixture_records))
-        return made[-1]
-
-    yield make
-    for scene in made:
-        scene.close()
-        scene.pipeline.clients.close()
-        drop_database(shared, scene.pipeline.settings.postgres.dbname)
+    """`new_scene(chance)`: a fresh pipeline, dropped afterwards."""
+    with making(shared, prepared, new_settings, fixture_records) as make:
+        yield make
 
 
-def marked(one: Variation):
-    """Those of the sample run with every test."""
-    marks = [] if str(one) in SAMPLE else [pytest.mark.faults]
-    return pytest.param(one, id=str(one), marks=marks)
-
-
-@pytest.mark.parametrize("variation", [marked(one) for one in ALL])
+@pytest.mark.parametrize("variation", parameters(ALL, sample=SAMPLE))
 def test_what_is_legal_is_no_alarm(variation, new_scene):
-    alarms = false_alarms(variation, new_scene(variation))
-    results.write("variation", name=str(variation), layer=variation.kind, alarms=alarms)
-    assert alarms == []
+    assert_calm(variation, new_scene)
 
 
 def test_there_are_enough_of_them_half_with_writers():
