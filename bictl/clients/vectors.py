@@ -44,7 +44,12 @@ def literal(vector: "Floats") -> str:
 
 
 def distances(vectors: "Floats", stored: Sequence[str]) -> list[float]:
-    """How far each vector is from its stored one, given as Postgres writes it."""
-    there = np.array([one[1:-1].split(",") for one in stored], dtype=np.float32)
+    """How far each vector is from its stored one, given as Postgres writes it; infinitely far from
+    one of another length."""
+    length = vectors.shape[1]
+    parts = [one[1:-1].split(",") for one in stored]
+    there = np.array(
+        [part if len(part) == length else ["inf"] * length for part in parts], dtype=np.float32
+    )
     found: list[float] = np.linalg.norm(vectors - there, axis=1).tolist()
     return found

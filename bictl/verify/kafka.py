@@ -120,7 +120,8 @@ def time_lag(cut: Cut, *, max_lag: int, table: "Table") -> Finding:
             state=State.UNKNOWN,
             evaluated=0,
             message=f"partition {ahead[0].partition}: the oldest timestamp is in the future",
-            hint="correct the producer's clock; the record is taken in any case: bictl ingest",
+            hint="correct the producer's clock; the record is taken in any case: bictl ingest"
+            f" --table {table.name}",
         )
     age = oldest(cut)
     evaluated = len(cut.parts) if cut.has_records else 0

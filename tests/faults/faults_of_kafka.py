@@ -1,5 +1,6 @@
 """What only a real Kafka, a real Connect and a live source can show."""
 
+import time
 from contextlib import closing
 from dataclasses import replace
 
@@ -195,3 +196,22 @@ def transaction_hangs(bed):
     producer.send(bed.table.topic, key=one.key, value=one.value, partition=1, timestamp_ms=old)
     producer.flush()
     return Truth(state="fail", by=["K8"], ranges=[(1, end, end + 1)])
+
+
+@fault(
+    "a partition was added and nobody reads it",
+    violates="K5, failures 10",
+    repair=["bictl ingest --table product", carry_on],
+    on="jvm",
+    level="quick",
+)
+def partition_added_unread(bed):
+    with closing(KafkaAdminClient(bootstrap_servers=servers(bed))) as admin:
+        admin.create_partitions({bed.table.topic: 3})
+    deadline = time.monotonic() + 60
+    while len(bed.clients.reader.describe(bed.table.topic).partitions) < 3:
+        assert time.monotonic() < deadline, "the broker did not add it in time"
+        time.sleep(0.1)
+    some = [one for one in bed.facts.records.values() if one.partition == 0][:4]
+    send(bed.settings, [replace(one, partition=2, offset=n) for n, one in enumerate(some)])
+    return Truth(state="fail", by=["K5"], ranges=[(2, 0, 4)])

@@ -114,23 +114,6 @@ def records_unread(bed):
 
 
 @fault(
-    "a partition was added and nobody reads it",
-    violates="K5, failures 10",
-    repair=[INGEST, carry_on],
-    on="topic",
-    level="quick",
-)
-def partition_added_unread(bed):
-    from kafka.admin import NewPartitions
-
-    with admin(bed) as client:
-        client.create_partitions({bed.table.topic: NewPartitions(3)})
-    some = [one for one in bed.facts.records.values() if one.partition == 0][:4]
-    send(bed.settings, [replace(one, partition=2, offset=n) for n, one in enumerate(some)])
-    return Truth(state="fail", by=["K5"], ranges=[(2, 0, 4)])
-
-
-@fault(
     "the waiting records are from the future: a producer's clock is ahead",
     violates="K6, failures 37",
     repair=[INGEST, carry_on],
