@@ -103,6 +103,7 @@ CHECKS: tuple[Definition, ...] = (
         SOURCE_TO_KAFKA,
         lambda w: captured.answered(w.source.reached()),
         needs_source=True,
+        grows="not at all",
     ),
     Definition(
         "S2",
@@ -110,6 +111,7 @@ CHECKS: tuple[Definition, ...] = (
         SOURCE_TO_KAFKA,
         lambda w: captured.answered(w.source.capturing()),
         needs_source=True,
+        grows="not at all",
     ),
     Definition(
         "S3",
@@ -117,6 +119,7 @@ CHECKS: tuple[Definition, ...] = (
         SOURCE_TO_KAFKA,
         lambda w: captured.answered(w.source.running()),
         needs_source=True,
+        grows="not at all",
     ),
     Definition(
         "S4",
@@ -124,6 +127,7 @@ CHECKS: tuple[Definition, ...] = (
         SOURCE_TO_KAFKA,
         lambda w: captured.answered(w.source.kept()),
         needs_source=True,
+        grows="not at all",
     ),
     Definition(
         "S5",
@@ -146,7 +150,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: captured.same_keys(w.source_keys, table=w.table),
         needs_source=True,
         kind=_LOSS,
-        grows="with nothing more than S5, by buckets; keys of those that differ",
+        grows="with keys at the source, by the same reading as S5; keys of buckets that differ",
     ),
     Definition(
         "C1",
@@ -154,6 +158,7 @@ CHECKS: tuple[Definition, ...] = (
         SOURCE_TO_KAFKA,
         lambda w: source.connector(w.capture, table=w.table),
         needs_worker=True,
+        grows="with the connector's tasks",
     ),
     Definition(
         "C2",
@@ -161,6 +166,7 @@ CHECKS: tuple[Definition, ...] = (
         SOURCE_TO_KAFKA,
         lambda w: source.configuration(w.capture),
         needs_worker=True,
+        grows="not at all",
     ),
     Definition(
         "C3",
@@ -359,7 +365,7 @@ CHECKS: tuple[Definition, ...] = (
         KAFKA_TO_OBJECTS,
         lambda w: objects.content(w.shelf, table=w.table),
         kind=_LOSS,
-        grows="with compressed bytes",
+        grows="with compressed bytes; a deep look with records",
     ),
     Definition(
         "O7",
@@ -408,6 +414,7 @@ CHECKS: tuple[Definition, ...] = (
         OBJECTS_TO_BRONZE,
         lambda w: bronze.constraint(w.bronze, table=w.table),
         level=_QUICK,
+        grows="not at all",
     ),
     Definition(
         "B5",
@@ -498,6 +505,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: tested.last_run(
             w.tested, w.staging_keys, now=w.question.now, max_lag=w.max_lag, table=w.table
         ),
+        grows="with records, by the same reading as T2",
     ),
     Definition(
         "T2",
@@ -545,7 +553,7 @@ CHECKS: tuple[Definition, ...] = (
             shown=w.staging_types,
             table=w.table,
         ),
-        grows="with nothing: one record a partition",
+        grows="with partitions: one record each",
     ),
     Definition(
         "T8",
@@ -591,13 +599,14 @@ CHECKS: tuple[Definition, ...] = (
         "every vector can be found",
         STAGING_TO_VECTORS,
         lambda w: vectors.findable(w.vectors, w.coverage, table=w.table),
-        grows="with keys",
+        grows="with keys, by the same reading as E3",
     ),
     Definition(
         "E5",
         "the vector index is there and valid",
         STAGING_TO_VECTORS,
         lambda w: vectors.index(w.vector_indexes, w.coverage, table=w.table),
+        grows="not at all",
     ),
     Definition(
         "E6",
@@ -612,7 +621,7 @@ CHECKS: tuple[Definition, ...] = (
         STAGING_TO_VECTORS,
         lambda w: searched.recall(w.recall, w.coverage, table=w.table),
         level="deep",
-        grows="with keys: 100 vectors are compared with all",
+        grows="with keys: each is compared with 100",
         is_long=True,
     ),
     Definition(
@@ -620,6 +629,7 @@ CHECKS: tuple[Definition, ...] = (
         "pgvector has no known flaw",
         STAGING_TO_VECTORS,
         lambda w: searched.extension(w.vector_extension, table=w.table),
+        grows="not at all",
     ),
     Definition(
         "E9",
@@ -643,7 +653,7 @@ CHECKS: tuple[Definition, ...] = (
         "no vector was changed since it was made",
         STAGING_TO_VECTORS,
         lambda w: vectors.unaltered(w.altered, w.coverage, table=w.table),
-        grows="with keys",
+        grows="with keys, by the same reading as E3",
     ),
     Definition(
         "M1",
@@ -651,6 +661,7 @@ CHECKS: tuple[Definition, ...] = (
         META,
         lambda w: meta.version(w.schema_mismatch),
         level=_QUICK,
+        grows="not at all",
     ),
     Definition(
         "M2",
@@ -666,6 +677,7 @@ CHECKS: tuple[Definition, ...] = (
         lambda w: meta.full_verdict(w.verdict, table=w.table),
         level=_QUICK,
         only=_QUICK,
+        grows="not at all",
     ),
     Definition(
         "M4",
@@ -673,6 +685,7 @@ CHECKS: tuple[Definition, ...] = (
         META,
         lambda w: machine.looks(w.rooms, nothing="no disk is this machine's"),
         level=_QUICK,
+        grows="not at all",
     ),
     Definition(
         "M5",
@@ -689,6 +702,7 @@ CHECKS: tuple[Definition, ...] = (
             w.last_runs, every=w.question.around.run_every, now=w.question.now, table=w.table
         ),
         level=_QUICK,
+        grows="not at all",
     ),
     Definition(
         "M7",
@@ -705,6 +719,7 @@ CHECKS: tuple[Definition, ...] = (
         META,
         lambda w: machine.looks(w.clocks, nothing="no clock was told"),
         level=_QUICK,
+        grows="not at all",
     ),
     Definition(
         "M9",
@@ -712,6 +727,7 @@ CHECKS: tuple[Definition, ...] = (
         META,
         lambda w: machine.locks(w.locks, longest=w.question.around.max_lock, now=w.question.now),
         level=_QUICK,
+        grows="not at all",
     ),
 )
 

@@ -37,10 +37,10 @@ class Definition:
     boundary: str
     judge: Callable[["World"], Finding]
     _: KW_ONLY
+    grows: str
     level: str = "default"
     only: str = ""
     kind: Kind = Kind.FAILED
-    grows: str = "not at all"
     needs_worker: bool = False
     needs_encoder: bool = False
     needs_source: bool = False

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Container, Iterable, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -122,16 +122,17 @@ def judge_body(batch: Batch, manifest: Manifest, body: bytes, *, deep: bool) -> 
     if hashlib.sha256(body).hexdigest() != manifest.sha256:
         damage = f"its {len(body)} bytes are not those that were sealed (sha256 differs)"
     elif deep or held is None:
-        damage, held = _judge_lines(manifest, body)
-        if deep and not damage:
-            damage = _judge_summary(manifest, body)
+        damage, held = _judge_lines(manifest, body, deep=deep)
     return replace(batch, size=len(body), damage=damage, held=held)
 
 
-def _judge_lines(manifest: Manifest, body: bytes) -> tuple[str, Ranges | None]:
-    """What is wrong with the lines, and which offsets they hold."""
+def _judge_lines(manifest: Manifest, body: bytes, *, deep: bool) -> tuple[str, Ranges | None]:
+    """What is wrong with the lines, and which offsets they hold; a deep look asks also what they
+    say of values and times."""
+    summary = _Summary()
+    lines = wire.read_lines(body)
     try:
-        offsets = read_offsets(manifest, wire.read_lines(body))
+        offsets = read_offsets(manifest, summary.passed(lines) if deep else lines)
     except ValueError as error:
         return str(error), None
     held = from_offsets(manifest.partition, offsets)
@@ -141,25 +142,36 @@ def _judge_lines(manifest: Manifest, body: bytes) -> tuple[str, Ranges | None]:
         return f"it holds {len(offsets)} lines, its manifest says {manifest.records}", held
     if offsets and not manifest.first <= offsets[0] <= offsets[-1] < manifest.next:
         return f"its offsets leave {manifest.range}", held
-    return "", held
+    return summary.difference(manifest) if deep else "", held
 
 
-def _judge_summary(manifest: Manifest, body: bytes) -> str:
-    """What the manifest says of the records' values and times that the lines do not."""
-    times, tombstones = list[int](), 0
-    for line in wire.read_lines(body):
-        head = _HEAD.match(line)
-        times.append(int(head[4]) if head else 0)
-        tombstones += b'"value":null' in line and wire.parse_line(line).value is None
-    if tombstones != manifest.tombstones:
-        return f"it holds {tombstones} tombstones, its manifest says {manifest.tombstones}"
-    span = min(times, default=None), max(times, default=None)
-    if span != (manifest.min_timestamp, manifest.max_timestamp):
-        return (
-            f"its records are from {span[0]} to {span[1]}, its manifest says "
-            f"{manifest.min_timestamp} to {manifest.max_timestamp}"
-        )
-    return ""
+class _Summary:
+    """What lines say of their values and times, noted as they pass."""
+
+    def __init__(self) -> None:
+        self._times, self._tombstones = list[int](), 0
+
+    def passed(self, lines: Iterable[bytes]) -> Iterator[bytes]:
+        """The same lines."""
+        for line in lines:
+            head = _HEAD.match(line)
+            self._times.append(int(head[4]) if head else 0)
+            self._tombstones += b'"value":null' in line and wire.parse_line(line).value is None
+            yield line
+
+    def difference(self, manifest: Manifest) -> str:
+        """What the manifest says otherwise; nothing where it says the same."""
+        if self._tombstones != manifest.tombstones:
+            return (
+                f"it holds {self._tombstones} tombstones, its manifest says {manifest.tombstones}"
+            )
+        span = min(self._times, default=None), max(self._times, default=None)
+        if span != (manifest.min_timestamp, manifest.max_timestamp):
+            return (
+                f"its records are from {span[0]} to {span[1]}, its manifest says "
+                f"{manifest.min_timestamp} to {manifest.max_timestamp}"
+            )
+        return ""
 
 
 def read_offsets(manifest: Manifest, lines: Iterable[bytes]) -> Sequence[int]:

@@ -171,7 +171,8 @@ def snapshot_begins(database: "Database", table: "Table", generation: str) -> fr
 
 def read_snapshots(database: "Database", table: "Table") -> tuple[Snapshot, ...]:
     """The newest marker of each source table's snapshots."""
-    query = database.named("verify/snapshots", bronze=table.bronze)
+    unloaded = database.named("verify/unloaded")
+    query = database.named("verify/snapshots", bronze=table.bronze, unloaded=unloaded)
     return tuple(Snapshot(**row) for row in database.dicts(query, {"topic": table.topic}))
 
 

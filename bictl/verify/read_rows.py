@@ -186,7 +186,12 @@ def _cells(database: "Database", table: "Table", staging: str) -> tuple[Any, dic
 def fold(database: "Database", table: "Table") -> Any:
     """The newest record of each key, for a query from `newest`; with `fold_parameters`."""
     held = "coalesce(key_data, row_data, before_data) ->> (%(key)s::text[])[{number}]"
-    return database.named("verify/fold", bronze=table.bronze, key=identity(held, table.key))
+    return database.named(
+        "verify/fold",
+        bronze=table.bronze,
+        key=identity(held, table.key),
+        unloaded=database.named("verify/unloaded"),
+    )
 
 
 def read_coverage(
@@ -230,15 +235,18 @@ def read_coverage(
     )
 
 
-def read_vectors(database: "Database", table: "Table") -> Vectors:
-    """What makes vectors unfindable."""
+def read_vectors(database: "Database", table: "Table") -> tuple[Vectors, Altered]:
+    """What makes vectors unfindable, and those that are not what their hashes say, by one reading;
+    without hashes (`require_hashes`) all are others."""
+    has_hash = "vector_hash" in columns(database, table.embeddings)
     query = database.named(
         "verify/vector_shape",
         embeddings=table.embeddings,
         id=identity("{name}::text", table.id),
+        hash="vector_hash" if has_hash else None,
     )
     (found,) = database.dicts(query)
-    return Vectors(
+    vectors = Vectors(
         rows=found["rows"],
         nulls=found["nulls"],
         zeros=found["zeros"],
@@ -249,20 +257,15 @@ def read_vectors(database: "Database", table: "Table") -> Vectors:
         twice=found["twice"],
         doubled=tuple(in_words_of(table, found["twice_keys"] or [])),
     )
+    keys = in_words_of(table, found["altered_keys"] or [])
+    altered = Altered(rows=found["hashed"], altered=of_keys(keys, found["altered"]))
+    return vectors, altered
 
 
-def read_altered(database: "Database", table: "Table") -> Altered:
-    """Vectors against the hash that was written beside them."""
+def require_hashes(database: "Database", table: "Table") -> None:
+    """Raises Missing where no hash was written beside the vectors yet."""
     hint = f"bictl embed --table {table.name}"
     require(database, table.embeddings, (*table.id, *EMBEDDING_COLUMNS, "vector_hash"), hint=hint)
-    query = database.named(
-        "verify/vector_altered",
-        embeddings=table.embeddings,
-        id=identity("{name}::text", table.id),
-    )
-    (found,) = database.dicts(query)
-    keys = in_words_of(table, found["altered_keys"] or [])
-    return Altered(rows=found["rows"], altered=of_keys(keys, found["altered"]))
 
 
 def read_indexes(database: "Database", table: "Table") -> tuple[Index, ...]:

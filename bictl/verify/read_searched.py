@@ -40,22 +40,46 @@ def read_use(
 
 def read_recall(database: "Database", table: "Table", seed: str) -> Recall:
     """The nearest vectors of a sample, by the index and by comparing all."""
-    asked = {"seed": seed, "size": RECALLED, "nearest": NEIGHBOURS, "again": _AGAIN}
-    exact = database.rows(_named(database, "verify/vector_exact", table), asked)
-    query, found = _named(database, "verify/vector_recall", table), list[tuple[float, str]]()
-    hits = 0
+    asked = {"seed": seed, "size": RECALLED, "nearest": NEIGHBOURS}
     with _asking(database):
-        for key, vector, wanted, farthest in exact:
-            near = database.value(query, {**asked, "vector": vector, "farthest": farthest})
-            hits += min(near, wanted)
-            found.append((min(near, wanted) / max(wanted, 1), key))
+        sample = database.rows(_named(database, "verify/vector_recall", table), asked)
+    if not sample:
+        return Recall(asked=0, wanted=0, found=0, seed=seed)
+    nearest = _nearest(database, table, sample)
+    found = [
+        (min(len(true), sum(one <= true[-1] + _AGAIN for one in brought)), len(true), key)
+        for (key, _, brought), true in zip(sample, nearest, strict=True)
+    ]
     return Recall(
-        asked=len(exact),
-        wanted=sum(wanted for _, _, wanted, _ in exact),
-        found=hits,
+        asked=len(sample),
+        wanted=sum(wanted for _, wanted, _ in found),
+        found=sum(hits for hits, _, _ in found),
         seed=seed,
-        worst=tuple(key for share, key in sorted(found)[:5] if share < 1),
+        worst=tuple(
+            key
+            for share, key in sorted((hits / wanted, key) for hits, wanted, key in found)[:5]
+            if share < 1
+        ),
     )
+
+
+def _nearest(
+    database: "Database", table: "Table", sample: Sequence[tuple[str, str, list[float]]]
+) -> list[list[float]]:
+    """The distances of the nearest of all vectors. What the index brings are vectors too: nothing
+    farther than those can be among the nearest, where it brings enough."""
+    reaches = [
+        brought[-1] + _AGAIN if len(brought) == NEIGHBOURS else float("inf")
+        for _, _, brought in sample
+    ]
+    parameters = {
+        "vectors": [vector for _, vector, _ in sample],
+        "reaches": reaches,
+        "nearest": NEIGHBOURS,
+    }
+    rows = database.rows(_named(database, "verify/vector_exact", table), parameters)
+    found = {int(number): [float(one) for one in distances] for number, distances in rows}
+    return [found[number] for number in range(1, len(sample) + 1)]
 
 
 def read_selves(database: "Database", table: "Table", seed: str) -> Selves:

@@ -720,14 +720,19 @@ class World:
         return replace(found, folded=self.staging_keys.folded)
 
     @once
+    def _stored(self) -> tuple[Vectors, Altered]:
+        return self._in_snapshot(read_rows.read_vectors, self.table)
+
+    @property
     def vectors(self) -> Vectors:
         """What makes vectors unfindable."""
-        return self._in_snapshot(read_rows.read_vectors, self.table)
+        return self._stored[0]
 
     @once
     def altered(self) -> Altered:
         """Vectors that are not the ones that were made for their texts."""
-        return self._in_snapshot(read_rows.read_altered, self.table)
+        self._in_snapshot(read_rows.require_hashes, self.table)
+        return self._stored[1]
 
     @once
     def vector_indexes(self) -> tuple[Index, ...]:

@@ -1,21 +1,18 @@
--- A sample of vectors, chosen by a seed: how many others are asked for, and how far the farthest of
--- the nearest ones is when all are compared (no index serves a sum).
-with sample as materialized (
-    select {id} as key, embedding
+-- Of each asked vector, by its number: how far the nearest ones are, when all are compared that are no
+-- farther than `reach`. Each stored vector is fetched once, and not once for each that is asked for.
+select number, (array_agg(distance order by distance))[1:%(nearest)s]
+from (
+    select embedding::real[]::vector as embedding
     from {embeddings}
-    where embedding is not null and vector_norm(embedding) > 0
-    order by hashtextextended({id}::text || %(seed)s, 0)
-    limit %(size)s
-)
-select s.key, s.embedding::text, x.wanted, x.farthest
-from sample s
+    where embedding is not null
+    offset 0
+) e
 cross join lateral (
-    select count(*) as wanted, max(distance) as farthest
-    from (
-        select e.embedding <=> s.embedding as distance
-        from {embeddings} e
-        where e.embedding is not null and vector_norm(e.embedding) > 0
-        order by 0 + (e.embedding <=> s.embedding)
-        limit %(nearest)s
-    ) n
-) x
+    select number, e.embedding <=> vector as distance
+    from unnest(%(vectors)s::vector[], %(reaches)s::float8[])
+        with ordinality as asked (vector, reach, number)
+    where e.embedding <=> vector <= reach
+    offset 0
+) near
+where vector_norm(e.embedding) > 0
+group by number

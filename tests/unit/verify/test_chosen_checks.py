@@ -1,10 +1,13 @@
 """What --select and --exclude take."""
 
+import re
+
 import pytest
 from evidence import TABLE
 
 from bictl.errors import NotFound, UsageError
 from bictl.verify.checks import CHECKS, chosen
+from bictl.verify.frame import LEVELS
 from bictl.verify.layers import LAYERS
 
 
@@ -59,3 +62,14 @@ def test_every_check_says_how_it_grows_and_stands_in_a_layer():
         assert check.grows, check.id
         assert check.layer, check.id
     assert len({check.id for check in CHECKS}) == len(CHECKS)
+
+
+def test_every_check_says_how_its_cost_grows():
+    """With what there is more of, or not; another's reading is one that runs where it does."""
+    by_id = {check.id: check for check in CHECKS}
+    for check in CHECKS:
+        assert re.match(r"(not at all|hardly: .+|with .+)$", check.grows), check.id
+        for other in re.findall(r"by the same reading as (\w+)", check.grows):
+            levels = [level for level in LEVELS if check.runs_at(level)]
+            assert other != check.id
+            assert all(by_id[other].runs_at(level) for level in levels), check.id

@@ -14,7 +14,9 @@ WORLD = SimpleNamespace(table=TABLE, may_be_empty=False, cut_words="0:7")
 
 
 def run(judge):
-    return frame.run(Definition("B9", "nothing is amiss", "objects → bronze", judge), WORLD)
+    return frame.run(
+        Definition("B9", "nothing is amiss", "objects → bronze", judge, grows="not at all"), WORLD
+    )
 
 
 @pytest.mark.parametrize("state", [State.FAIL, State.WARN])
@@ -48,6 +50,8 @@ def test_what_looked_at_nothing_or_was_not_answered_is_unknown():
 
 
 def test_what_the_deadline_left_out_says_whom_it_waited_for():
-    found = frame.left_out(Definition("B9", "t", "b", lambda _: passed(1)), waiting="Postgres at x")
+    found = frame.left_out(
+        Definition("B9", "t", "b", lambda _: passed(1), grows="not at all"), waiting="Postgres at x"
+    )
     assert found.message == "stopped before it was evaluated: waited for Postgres at x"
     assert found.hint

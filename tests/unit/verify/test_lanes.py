@@ -21,7 +21,7 @@ def lanes(definitions, *, stop=lambda: False, **more):
 
 
 def definition(name, judge=lambda _: passed(1), **fields):
-    return Definition(name, f"check {name}", "b", judge, **fields)
+    return Definition(name, f"check {name}", "b", judge, grows="not at all", **fields)
 
 
 def test_the_layers_run_beside_each_other_and_are_told_in_flow_order():
