@@ -112,8 +112,8 @@ def search(
 
 
 def plan_of(database: "Database", *, table: "Table", staging_schema: str, limit: int = 10) -> Any:
-    """Postgres's plan, in its JSON, for the very statement that a search without a condition sends;
-    None where no vector is stored. The caller's transaction keeps the settings of a search."""
+    """Postgres's plan, in its JSON, for the very statement that a search without a condition sends.
+    The caller's transaction keeps the settings of a search. StageFailed without any vector."""
     place = _Place(database, table, staging_schema)
     place.model()
     vector = database.value(place.quoted(assets.sql("search/some_vector"), _EVERY_ROW))

@@ -31,6 +31,8 @@ def read_use(
 ) -> Use:
     """Postgres's plan for what search sends."""
     rows = int(database.value(database.named("verify/vector_count", embeddings=table.embeddings)))
+    if not rows:
+        return Use(rows=0, is_used=False, can_be_used=True)
     with _undone(database):
         is_used = _names(plan_of(database, table=table, staging_schema=staging_schema), indexes)
         database.execute("set local enable_seqscan = off")

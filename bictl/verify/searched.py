@@ -72,6 +72,8 @@ def index_used(found: Use | None, covered: Coverage, *, table: "Table") -> Findi
     """E6: search's statement walks the index, or the table is too small to need it."""
     if found is None:
         return _without_index(covered)
+    if not found.rows:
+        return passed(_none(covered), "there is no vector to be found")
     if found.is_used:
         return passed(found.rows)
     if found.can_be_used and found.rows < SMALL:

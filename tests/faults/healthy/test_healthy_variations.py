@@ -9,6 +9,7 @@ from variations import assert_calm, parameters
 
 ALL = [*sources.all, *stages.all, *memory.all]
 SAMPLE = {
+    "empty-every_row_was_deleted-alone0",
     "keys-keys_move_between_partitions-alone0",
     "snapshots-a_second_snapshot_closes_what_was_deleted_unseen-alone0",
     "in_flight-young_objects_are_not_loaded-alone0",
