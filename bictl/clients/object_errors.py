@@ -115,6 +115,8 @@ _HINTS: dict[type[BictlError], str] = {
 
 
 _CODE_HINTS = {
+    "InternalError": "the object store answers and fails: its log says why, often a full disk; then"
+    " run the same command again",
     "RequestTimeTooSkewed": "set this machine's clock and the store's by NTP",
     "InvalidAccessKeyId": "correct s3.access_key_id (bictl config show says where it comes from)",
     "SignatureDoesNotMatch": "correct s3.secret_access_key "

@@ -168,6 +168,16 @@ def frontier_and_newest_removed(bed):
 
 
 @fault(
+    "a frontier object and the first batch were removed together",
+    violates="K11 O3",
+    repair=[FILL],
+)
+def frontier_and_first_removed(bed):
+    bed.remove(frontier(bed), bed.key(1, 0))
+    return Truth(state="loss", by=["K11"], ranges=[(1, 0, 45)])
+
+
+@fault(
     "a forged frontier lies beyond the topic's end", violates="K2 O2", repair=[write_anew, INGEST]
 )
 def frontier_forged(bed):

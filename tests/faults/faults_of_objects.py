@@ -28,7 +28,7 @@ def newest_object_deleted(bed):
     return Truth(state="loss", by=["O2", "K5"], ranges=[NEWEST])
 
 
-@fault("a partition's first object is deleted", violates="K11 O3", repair=[FILL])
+@fault("a partition's first object is deleted", violates="O2 O3", repair=[FILL])
 def first_object_deleted(bed):
     bed.remove(bed.key(1, 0))
     return Truth(state="loss", by=["K11", "O2"], ranges=[(1, 0, 45)])

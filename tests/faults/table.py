@@ -85,12 +85,15 @@ REST = """\
 def main(path: str, *options: str) -> int:
     """Prints the table; the exit code."""
     results, found = read(Path(path)), by_chance.read(path)
+    missing = unseen(results, found)
     if "--markdown" in options:
         sys.stdout.write(markdown(results, found))
     else:
         sys.stdout.write(text(results))
+        for name in missing:
+            sys.stdout.write(f"NOT LOOKED AT: {name}\n")
     good = all(map(is_good, results)) and by_chance.are_good(found)
-    return 0 if good and not unseen(results, found) else 1
+    return 0 if good and not missing else 1
 
 
 def unseen(results: Sequence[dict], found: Sequence[dict]) -> list[str]:
