@@ -76,9 +76,12 @@ class Damaged:
         manifest = self.pipeline.manifest(key)
         text = b"".join(bytes_[at] for at in sorted(lines))
         body = gzip.compress(text, self.chance.choice([1, 6, 9]), mtime=self.chance.randrange(9**9))
+        times = [int(re.search(rb'"timestamp":(-?\d+)', bytes_[at])[1]) for at in lines]
         forged = dataclasses.replace(
             manifest,
             records=len(lines),
+            min_timestamp=min(times, default=None),
+            max_timestamp=max(times, default=None),
             tombstones=sum(line.op == "" for line in lines.values()),
             sha256=hashlib.sha256(body).hexdigest(),
         )
