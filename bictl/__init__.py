@@ -4,6 +4,7 @@ Data flows top to bottom through this listing:
 
     errors        one exception root, exit codes, hints
     inert         text that a terminal shows and never obeys
+    counted       a number of things in words
     assets        where sql/, dbt/ and infra/ are, in a checkout and in a wheel
     settings      defaults < file < environment < flags, with provenance
     records       the frozen values that cross stages

@@ -51,8 +51,10 @@ def _head(trace: "Trace", width: int) -> Iterator[Line]:
         for text in folded(f"generation {trace.place.generation}{number}", width):
             yield [(text, "dim")]
     word, style = {0: ("ok", _GOOD), 3: ("unknown", _LOOK)}.get(trace.exit_code, ("fail", _BAD))
-    for text in folded(f"{word}: {trace.verdict}", width):
+    for text in folded(f"{word}: {trace.told.words}", width):
         yield [(text, style)]
+    if trace.told.command:
+        yield [(f"→ {trace.told.command}", "yellow")]
     yield []
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from bictl import assets
 from bictl.clients.relations import quoted
+from bictl.counted import counted
 from bictl.embeddings.index import VectorIndex
 from bictl.embeddings.layout import TEXT_RULE, Layout
 from bictl.errors import NotFound, StageFailed
@@ -49,15 +50,24 @@ class EmbedResult:
     def summary(self) -> str:
         """One line for a person."""
         said = [
-            f"embedded {self.texts} texts for {self.embedded} rows" if self.texts else "",
-            f"removed {self.removed} vectors" if self.removed else "",
-            f"{self.remaining} texts remain" if self.remaining else "",
-            f"{self.truncated} texts were cut at the model's limit" if self.truncated else "",
-            f"{self.empty} rows have no text" if self.empty else "",
+            f"embedded {counted(self.texts, 'text')} for {counted(self.embedded, 'row')}"
+            if self.texts
+            else "",
+            f"removed {counted(self.removed, 'vector')}" if self.removed else "",
+            counted(self.remaining, "text", "remains") if self.remaining else "",
+            f"{counted(self.truncated, 'text', 'was')} cut at the model's limit"
+            if self.truncated
+            else "",
+            f"{counted(self.empty, 'row', 'has')} no text" if self.empty else "",
             "built the index" if self.index == "built" else "",
         ]
         done = ", ".join(part for part in said if part)
-        unchanged = f"all {self.rows - self.empty} vectors are those of their texts"
+        vectors = self.rows - self.empty
+        unchanged = (
+            "the vector is that of its text"
+            if vectors == 1
+            else f"all {vectors} vectors are those of their texts"
+        )
         return done if self.texts or self.removed else f"{unchanged}{done and f'; {done}'}"
 
 
@@ -249,7 +259,8 @@ def _columns(database: "Database", layout: Layout) -> tuple[int | None, list[str
 def _guard_against_emptiness(counts: _Counts, table: "Table") -> None:
     if counts.rows == 0 and counts.stored and not table.expect_empty:
         raise StageFailed(
-            f"staging holds no row of {table.name}, but {counts.stored} vectors are stored: "
+            f"staging holds no row of {table.name}, but {counted(counts.stored, 'vector', 'is')}"
+            " stored: "
             "removing them all is probably not what is wanted",
             hint=f"bictl transform --table {table.name}; if the table is empty at its source, set "
             f"[tables.{table.name}] expect_empty = true",

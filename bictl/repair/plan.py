@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.repair.objects import Names, doubts, to_reload
 from bictl.repair.step import Left, Repair
 from bictl.verify.layers import META, SOURCE_TO_KAFKA, STAGING_TO_VECTORS
@@ -190,7 +191,10 @@ def _doubted(case: _Case, amiss: list[Check]) -> list[Left]:
     doubted = doubts(case.report, case.names())
     if not doubted:
         return []
-    said = f"{len(doubted)} objects are not to be believed, or rows in their ranges stand in none"
+    said = (
+        f"{counted(len(doubted), 'object', 'is')} not to be believed, or rows of those ranges stand"
+        " in none"
+    )
     hint = case.run("verify", "--deep")
     return [
         Left(

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.errors import BictlError
 from bictl.records import OnProgress, Progress, Range, Stop, Topic
 from bictl.trace import broker, shelf
@@ -48,8 +49,10 @@ def in_objects(systems: Systems, search: Search) -> Found:
     events, failed = _search(systems, chosen, search)
     kind = "that are not loaded" if systems.refused is None else "there"
     left = len(waiting) - len(chosen)
-    older = [f"{left:,} older objects {kind}: --scan reads them too"] if left else []
-    words = f"the {len(chosen):,} objects {kind}" if chosen else "no object waits to be loaded"
+    older = [f"{counted(left, 'older object')} {kind}: --scan reads them too"] if left else []
+    words = (
+        f"the {counted(len(chosen), 'object')} {kind}" if chosen else "no object waits to be loaded"
+    )
     return Found(events=tuple(events), looked=(words,), not_looked=(*older, *failed))
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from bictl.counted import counted
 from bictl.errors import NotFound, UsageError
 from bictl.keys import from_words, in_words
 from bictl.trace.payload import decoded, key_fields, text_of
@@ -85,7 +86,8 @@ def parse_key(words: Sequence[str], columns: Sequence[str]) -> Key:
     given: dict[str, str] = {}
     if len(words) > len(columns):
         raise UsageError(
-            f"{len(words)} values are given for a key of {len(columns)}: {', '.join(columns)}",
+            f"{counted(len(words), 'value', 'is')} given for a key of {len(columns)}:"
+            f" {', '.join(columns)}",
             hint="trace one key at a time",
         )
     for word in words:
@@ -98,7 +100,8 @@ def parse_key(words: Sequence[str], columns: Sequence[str]) -> Key:
             raise NotFound("key column", name, existing=columns)
         else:
             raise UsageError(
-                f"the key has {len(columns)} columns: {', '.join(columns)}; {word!r} names none",
+                f"the key has {counted(len(columns), 'column')}: {', '.join(columns)}; {word!r}"
+                " names none",
                 hint=" ".join(f"--key {name}=…" for name in columns),
             )
     if lacking := [name for name in columns if name not in given]:

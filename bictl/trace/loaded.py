@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from bictl.counted import counted
 from bictl.errors import BictlError
 from bictl.records import short_id
 from bictl.trace.evidence import Evidence, unread
@@ -38,7 +39,7 @@ def ledger_layer(evidence: Evidence, objects: Layer) -> Layer:
 
 
 def _in_ledger(row: Mapping[str, Any]) -> Layer:
-    said = f"{row['n_records']:,} records loaded by run {short_id(row['load_run'])}"
+    said = f"{counted(row['n_records'], 'record')} loaded by run {short_id(row['load_run'])}"
     return Layer(
         name=LEDGER,
         state=State.FOUND,

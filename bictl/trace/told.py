@@ -32,6 +32,13 @@ class Told:
     between: tuple[str, str] | None = None
     command: str = ""
 
+    @property
+    def words(self) -> str:
+        """The sentence without its command, which has to stand on a line of its own to be
+        copied."""
+        said = self.sentence.removesuffix(self.command)
+        return said.removesuffix("; run ").removesuffix("; ")
+
 
 def told(layers: "Sequence[Layer]", *, code: int) -> Told:
     """The sentence; `code` is the trace's exit code."""

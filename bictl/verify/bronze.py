@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import Range
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Ranges, common, in_words, merged, shared, subtract, total
@@ -173,7 +174,7 @@ def _young(batch: Batch, now: datetime, max_lag: int) -> bool:
 def unloaded(found: Comparison, shelf: Shelf, *, table: "Table") -> Finding:
     """B1: every object older than what may be in flight is in bronze."""
     if not found.unloaded:
-        said = f"{found.in_flight} records in flight" if found.in_flight else ""
+        said = f"{counted(found.in_flight, 'record')} in flight" if found.in_flight else ""
         return passed(len(shelf.batches), said)
     ranges = ranges_of(found.unloaded)
     sample = of_ranges(ranges)
@@ -181,8 +182,8 @@ def unloaded(found: Comparison, shelf: Shelf, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=len(shelf.batches),
         missing=sample,
-        message=f"{len(found.unloaded)} objects not loaded: {in_words(ranges)} "
-        f"({sample.total} records)",
+        message=f"{counted(len(found.unloaded), 'object')} not loaded: {in_words(ranges)} "
+        f"({counted(sample.total, 'record')})",
         hint=f"bictl load-bronze --table {table.name}",
     )
 
@@ -196,9 +197,9 @@ def holes(found: Comparison, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=found.expected,
         missing=sample,
-        expected=f"{found.expected} records",
-        actual=f"{found.accounted} rows" + (f", {found.pruned} pruned" * bool(found.pruned)),
-        message=f"{in_words(found.holes)} ({sample.total} records) lost from bronze",
+        expected=counted(found.expected, "record"),
+        actual=counted(found.accounted, "row") + (f", {found.pruned} pruned" * bool(found.pruned)),
+        message=f"{in_words(found.holes)} ({counted(sample.total, 'record')}) lost from bronze",
         hint=f"bictl load-bronze --table {table.name} --replay",
     )
 
@@ -211,7 +212,8 @@ def surplus(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
             state=State.WARN,
             evaluated=evaluated,
             extra=of_ranges(found.old),
-            message=f"{in_words(found.old)} ({total(found.old)} rows) of other scripts are in no"
+            message=f"{in_words(found.old)} ({counted(total(found.old), 'row')}) of other"
+            " scripts: in no"
             " object yet",
             hint=f"bictl load-bronze --table {table.name}",
         )
@@ -222,7 +224,8 @@ def surplus(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=evaluated,
         extra=sample,
-        message=f"{in_words(found.extra)} ({sample.total} rows) are in bronze and in no object",
+        message=f"{in_words(found.extra)} ({counted(sample.total, 'row')}) are in bronze and in"
+        " no object",
         hint=f"what Kafka still has of them: bictl ingest --table {table.name} --fill; the others:"
         " restore their objects from the bucket's backup",
     )
@@ -242,7 +245,9 @@ def once(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
         return passed(evaluated)
     said = [f"{in_words(ranges)} stand more than once"] if ranges else []
     if back:
-        said.append(f"{in_words(back)} ({total(back)} records) are recorded as pruned yet there")
+        said.append(
+            f"{in_words(back)} ({counted(total(back), 'record')}) are recorded as pruned yet there"
+        )
     once_more = f"bictl load-bronze --table {table.name} --replay"
     return Finding(
         state=State.FAIL,
@@ -322,7 +327,7 @@ def quarantine(
     if not open_:
         return passed(evaluated, accepted)
     words = "; ".join(f"{item.count} × {item.sqlstate} {item.reason}" for item in open_[:3])
-    words += f"; and {len(open_) - 3} more reasons" if len(open_) > 3 else ""
+    words += f"; and {counted(len(open_) - 3, 'more reason')}" if len(open_) > 3 else ""
     words += f"; beside them {accepted}" if accepted else ""
     return Finding(
         state=State.FAIL,
@@ -339,7 +344,9 @@ def _accepted(bronze: Bronze, acked: Mapping[str, str]) -> str:
     for item in bronze.rejected:
         if item.sqlstate in acked:
             counts[item.sqlstate] = counts.get(item.sqlstate, 0) + item.count
-    return "; ".join(f"{count} records in {acked[state]}" for state, count in counts.items())
+    return "; ".join(
+        f"{counted(count, 'record')} in {acked[state]}" for state, count in counts.items()
+    )
 
 
 def other_topics(bronze: Bronze, found: Comparison, *, table: "Table") -> Finding:

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.report import NOTHING, Finding, Kind, Sample, State, Tally, passed
 
 if TYPE_CHECKING:
@@ -63,30 +64,36 @@ def answered(answer: "Answer") -> Finding:
     )
 
 
-def counted(
+def same_count(
     found: SourceKeys | None,
     *,
     expected: int | None,
     live: Callable[[], int],
     waiting: Callable[[], int],
     table: "Table",
+    has_worker: bool,
 ) -> Finding:
     """S5: as many rows at the source as live keys. `found` is None without a source; `expected` is
     what an operator counted there, `waiting()` records are not in bronze yet."""
     wrong: list[str] = []
     if found is not None and found.apart:
         wrong.append(
-            f"{found.rows} rows at the source, {found.live} live keys in bronze"
-            + _on_the_way(found)
+            f"{counted(found.rows, 'row')} at the source, {counted(found.live, 'live key')} in"
+            " bronze" + _on_the_way(found)
         )
     have = found.live if found is not None else live()
     if expected is not None and abs(expected - have) > (slack := waiting()):
-        wrong.append(f"{expected} rows were counted at the source, {have} keys are live in bronze")
+        wrong.append(
+            f"{counted(expected, 'row', 'was')} counted at the source,"
+            f" {counted(have, 'key', 'is')} live in bronze"
+        )
         if slack:
-            wrong[-1] += f", {slack} records are on their way"
+            wrong[-1] += f", {counted(slack, 'record', 'is')} on their way"
     if not wrong:
-        rows = found.rows if found is not None else expected
-        return passed(max(1, have), f"{rows} rows at the source, {have} live keys")
+        rows = found.rows if found is not None else expected or 0
+        return passed(
+            max(1, have), f"{counted(rows, 'row')} at the source, {counted(have, 'live key')}"
+        )
     return Finding(
         state=State.FAIL,
         evaluated=max(1, have),
@@ -95,11 +102,11 @@ def counted(
         missing=found.missing if found is not None else NOTHING,
         extra=found.extra if found is not None else NOTHING,
         message="; ".join(wrong),
-        hint=_repair(found, table),
+        hint=_repair(found, table, has_worker=has_worker),
     )
 
 
-def same_keys(found: SourceKeys, *, table: "Table") -> Finding:
+def same_keys(found: SourceKeys, *, table: "Table", has_worker: bool) -> Finding:
     """S6: the source's keys are the live keys, and no other."""
     if found.uncomparable:
         return Finding(
@@ -115,21 +122,23 @@ def same_keys(found: SourceKeys, *, table: "Table") -> Finding:
     said = []
     if found.missing:
         said.append(
-            f"{least}{found.missing.total} keys of the source are in no layer: {found.missing}"
+            f"{least}{counted(found.missing.total, 'source key', 'is')} in no layer:"
+            f" {found.missing}"
         )
     if found.extra:
         said.append(
-            f"{least}{found.extra.total} keys are live that the source does not have: {found.extra}"
+            f"{least}{counted(found.extra.total, 'key', 'is')} live that the source does not"
+            f" have: {found.extra}"
         )
     return Finding(
         state=State.FAIL,
         evaluated=max(1, found.rows),
-        expected=f"{found.rows} keys",
-        actual=f"{found.live} live keys",
+        expected=counted(found.rows, "key"),
+        actual=counted(found.live, "live key"),
         missing=found.missing,
         extra=found.extra,
         message="; ".join(said) + f" (after {found.settled:.0f} s to arrive)",
-        hint=_repair(found, table),
+        hint=_repair(found, table, has_worker=has_worker),
     )
 
 
@@ -165,9 +174,14 @@ def _on_the_way(found: SourceKeys) -> str:
     return f", {', '.join(parts)}" if parts else ""
 
 
-def _repair(found: SourceKeys | None, table: "Table") -> str:
+def _repair(found: SourceKeys | None, table: "Table", *, has_worker: bool) -> str:
     """An incremental snapshot brings what is missing; only a whole one closes what is too much, and
     only if it has a row to mark as its last."""
+    if not has_worker:
+        return (
+            f"let Debezium take a new snapshot of {table.name}'s rows; with its worker as [connect]"
+            f" url: bictl cdc snapshot --table {table.name}"
+        )
     again = f"bictl cdc snapshot --table {table.name}"
     if found is None or not (found.extra or found.apart < 0):
         return again

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.report import Finding, Sample, State, of_keys, passed
 
 if TYPE_CHECKING:
@@ -116,36 +117,37 @@ def _wrapped(item: Difference) -> str:
         for key, value in item.examples
     ]
     return (
-        f"{item.column}: {item.count} timestamps outside the years 1677 to 2262 arrived wrapped, "
+        f"{item.column}: {counted(item.count, 'timestamp')} outside the years 1677 to 2262 arrived"
+        " wrapped, "
         f"and staging shows them as they are at the source: {', '.join(shown)}{_more(item)}"
     )
 
 
 def _rounded(item: Difference) -> str:
     return (
-        f"{item.column}: {item.count} values of change events have no more than milliseconds, "
-        f"rounded; snapshots carry all digits"
+        f"{item.column}: {counted(item.count, 'value')} of change events rounded to milliseconds;"
+        " snapshots carry all digits"
     )
 
 
 def _late(item: Difference) -> str:
     return (
-        f"{item.column}: {item.count} times with an offset before 1970 arrived a second late, or "
-        f"of the year 0001 as of the year 0000 ({_examples(item)})"
+        f"{item.column}: {counted(item.count, 'time')} with an offset before 1970 arrived a second"
+        f" late, or of the year 0001 as of the year 0000 ({_examples(item)})"
     )
 
 
 def _default(item: Difference) -> str:
     return (
-        f"{item.column}: {item.count} values are exactly the column's default, and each may be a "
-        f"NULL ({_examples(item)})"
+        f"{item.column}: {counted(item.count, 'value', 'is')} exactly the column's default, and"
+        f" each may be a NULL ({_examples(item)})"
     )
 
 
 def _computed(item: Difference) -> str:
     return (
-        f"{item.column}: a computed column: change events never carry it, so {item.count} keys "
-        f"that had a value from the snapshot have none now ({_examples(item)})"
+        f"{item.column}: a computed column: change events never carry it: no value any more for"
+        f" {counted(item.count, 'key')} that had one from the snapshot ({_examples(item)})"
     )
 
 

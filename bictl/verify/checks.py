@@ -133,12 +133,13 @@ CHECKS: tuple[Definition, ...] = (
         "S5",
         "as many rows at the source as live keys",
         SOURCE_TO_KAFKA,
-        lambda w: captured.counted(
+        lambda w: captured.same_count(
             w.source_keys if w.question.around.source is not None else None,
             expected=w.question.around.expected_rows,
             live=lambda: sum(count for count, _ in w.live_keys.values()),
             waiting=lambda: w.waiting,
             table=w.table,
+            has_worker=w.question.worker is not None,
         ),
         needs_count=True,
         grows="with records, and with keys at the source",
@@ -147,7 +148,9 @@ CHECKS: tuple[Definition, ...] = (
         "S6",
         "the source's keys are the live ones",
         SOURCE_TO_KAFKA,
-        lambda w: captured.same_keys(w.source_keys, table=w.table),
+        lambda w: captured.same_keys(
+            w.source_keys, table=w.table, has_worker=w.question.worker is not None
+        ),
         needs_source=True,
         kind=_LOSS,
         grows="with keys at the source, by the same reading as S5; keys of buckets that differ",

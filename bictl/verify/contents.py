@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.ranges import Ranges, in_words, merged, total
 from bictl.verify.report import Finding, State, of_ranges, passed
 
@@ -59,7 +60,8 @@ def as_served(
             state=State.FAIL,
             evaluated=found.compared + total(unheld),
             missing=of_ranges(unheld),
-            message=f"{in_words(unheld)} ({total(unheld)} records) stand in Kafka, not in bronze,"
+            message=f"{in_words(unheld)} ({counted(total(unheld), 'record')}) stand in Kafka,"
+            " not in bronze,"
             " and their objects have expired",
             hint=f"bictl ingest --table {table.name} --fill, then: bictl load-bronze"
             f" --table {table.name} --replay",
@@ -67,7 +69,7 @@ def as_served(
     evaluated = found.compared + total(found.absent)
     unserved = () if compacts else found.unserved
     if not found.different and not found.absent and not unserved:
-        gone = f"{found.only} records are in the objects and not in Kafka any more"
+        gone = f"{counted(found.only, 'record', 'is')} in the objects and not in Kafka any more"
         said = [gone if found.only else "", _not_compared(expired)]
         return passed(evaluated or found.only or expired.records, "; ".join(filter(None, said)))
     said = []
@@ -99,7 +101,8 @@ def as_sealed(found: Contents, expired: "Expired", *, table: "Table") -> Finding
         state=State.FAIL,
         evaluated=found.compared,
         extra=of_ranges(found.different),
-        message=f"{in_words(found.different)} ({total(found.different)} rows) hold other content "
+        message=f"{in_words(found.different)} ({counted(total(found.different), 'row')}) hold"
+        " other content "
         "than their objects",
         hint=f"bictl load-bronze --table {table.name} --replay",
     )
@@ -130,7 +133,8 @@ def unique_names(found: Contents, *, table: "Table") -> Finding:
         state=State.WARN,
         evaluated=found.compared,
         extra=of_ranges(found.doubled),
-        message=f"{in_words(found.doubled)} ({total(found.doubled)} records) have a name twice: "
+        message=f"{in_words(found.doubled)} ({counted(total(found.doubled), 'record')}) have a"
+        " name twice: "
         "bronze keeps the last value, the sealed object the bytes",
         hint="whoever writes the topic has to say what is meant; look at one: bictl trace"
         f" --table {table.name} --offset {_first(found)}",

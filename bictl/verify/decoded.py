@@ -16,6 +16,7 @@ from datetime import UTC, date, datetime, time
 from decimal import ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any
 
+from bictl.counted import counted
 from bictl.verify.report import Finding, Sample, State, of_keys, passed
 
 if TYPE_CHECKING:
@@ -178,7 +179,10 @@ def same_values(found: Decoded, keys: "Keys", *, table: "Table") -> Finding:
     """T9: numbers, times and bytes are those of the newest record, decoded a second time."""
     evaluated = found.rows or (keys.folded if keys.expected == 0 else 0)
     if not found.different:
-        told = f"{found.compared} cells; {found.unsaid} that no schema describes are not compared"
+        told = (
+            f"{counted(found.compared, 'cell')}; {found.unsaid} that no schema describes are"
+            " not compared"
+        )
         return passed(evaluated, told if found.unsaid else "")
     size = sum(sample.total for sample in found.different.values())
     words = "; ".join(f"{name}: {one.total} ({one})" for name, one in found.different.items())
@@ -187,7 +191,7 @@ def same_values(found: Decoded, keys: "Keys", *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=evaluated,
         extra=of_keys(listed, size),
-        message=f"{size} cells are not what the newest record says: {words}",
+        message=f"{counted(size, 'cell', 'is')} not what the newest record says: {words}",
         hint=f"bictl transform --table {table.name}; if that does not help, bictl's decoders in "
         "the schema bronze are not as `bictl migrate` made them",
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bictl.columns import Column, row_fields, value_columns
+from bictl.counted import counted
 from bictl.verify.report import Finding, Sample, State, of_keys, passed
 
 if TYPE_CHECKING:
@@ -97,8 +98,8 @@ def as_the_source(
             state=State.FAIL,
             evaluated=len(model.columns),
             missing=_names(other),
-            expected=f"{len(model.columns)} columns as {table.staging} says them",
-            actual=f"{len(shown)} columns",
+            expected=f"{counted(len(model.columns), 'column')} as {table.staging} says them",
+            actual=counted(len(shown), "column"),
             message=f"{table.staging} in Postgres is not what its model says: "
             f"{'; '.join(other.values())}",
             hint=f"bictl transform --table {table.name} --force",
@@ -117,8 +118,8 @@ def as_the_source(
     return Finding(
         state=State.WARN,
         evaluated=len(columns),
-        expected=f"{len(columns)} columns",
-        actual=f"{len(model.columns)} columns",
+        expected=counted(len(columns), "column"),
+        actual=counted(len(model.columns), "column"),
         missing=_names(column.name for column in (*found.added, *found.retyped)),
         extra=_names(found.dropped),
         message="; ".join(words),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Protocol
 
+from bictl.counted import counted
 from bictl.records import Range
 from bictl.verify.objects import Entry
 from bictl.verify.ranges import Ranges, common, merged, subtract, total
@@ -105,7 +106,8 @@ class Expired:
             return ""
         where = ", ".join(map(str, self.all_ranges))
         return (
-            f"{where} expired: {len(self.keys)} objects of {self.records} records, all loaded, by "
+            f"{where} expired: {counted(len(self.keys), 'object')} of "
+            f"{counted(self.records, 'record')}, all loaded, by "
             f"{', '.join(self.rules)}"
         )
 
@@ -180,7 +182,7 @@ def _objection(entry: Entry, chain: Chain, rules: Rules, now: datetime) -> str:
         return f"is covered by no rule{f' ({rules.unread})' if rules.unread else ''}"
     days, rule = soonest
     if entry.sealed is None or now - entry.sealed < timedelta(days=days):
-        age = "unknown" if entry.sealed is None else f"{(now - entry.sealed).days} days"
+        age = "unknown" if entry.sealed is None else counted((now - entry.sealed).days, "day")
         return f"was too young for {rule.words}: {age} since it was written"
     return ""
 
@@ -211,7 +213,7 @@ def _in_bronze(
             proved += group
         else:
             said = ", ".join(map(str, ranges))
-            missing.append(f"{said}: bronze holds {rows} of {most} records")
+            missing.append(f"{said}: bronze holds {rows} of {counted(most, 'record')}")
     return proved, missing
 
 

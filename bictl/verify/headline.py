@@ -7,10 +7,12 @@ Kafka → vectors complete: 61443 of 61443 records through 0:61443; source not v
 from collections.abc import Sequence
 from fractions import Fraction
 
+from bictl.counted import counted
 from bictl.verify.ranges import in_words
 from bictl.verify.report import Boundary, Check, Kind, Report, State, Tally, percent
 
 RECORDS = "records"
+_REASONS = 3  # why something is unknown, as a sentence may have them
 
 
 def headline(report: Report) -> str:
@@ -43,17 +45,17 @@ def broken(boundaries: Sequence[Boundary], checks: Sequence[Check]) -> str:
 
 def totals(boundaries: Sequence[Boundary]) -> Tally | None:
     """Records that must be there, and those that have come all the way to bronze."""
-    counted = [
+    tallies = [
         item.tally for item in boundaries if item.tally is not None and item.tally.unit == RECORDS
     ]
-    if not counted:
+    if not tallies:
         return None
     return Tally(
-        expected=counted[0].expected,
-        accounted=min(tally.accounted for tally in counted),
-        in_flight=sum(tally.in_flight for tally in counted),
-        pruned=sum(tally.pruned for tally in counted),
-        at_most=counted[0].at_most,
+        expected=tallies[0].expected,
+        accounted=min(tally.accounted for tally in tallies),
+        in_flight=sum(tally.in_flight for tally in tallies),
+        pruned=sum(tally.pruned for tally in tallies),
+        at_most=tallies[0].at_most,
     )
 
 
@@ -61,36 +63,41 @@ def least_share(boundaries: Sequence[Boundary]) -> tuple[int, int] | None:
     """Accounted and expected where the share of them is smallest, in records or in keys; None where
     a boundary could not be counted, or nothing is expected at all."""
     tallies = [item.tally for item in boundaries]
-    counted = [
+    shares = [
         (min(one.accounted, one.expected), one.expected)
         for one in tallies
         if one is not None and one.expected
     ]
-    if None in tallies or not counted:
+    if None in tallies or not shares:
         return None
-    return min(counted, key=lambda pair: Fraction(*pair))
+    return min(shares, key=lambda pair: Fraction(*pair))
 
 
 def _share(item: Boundary | None, boundaries: Sequence[Boundary]) -> str:
     tally = totals(boundaries)
     if item is not None and item.tally is not None and item.tally.unit != RECORDS:
         tally = item.tally
-    if tally is None or not tally.expected:
+    if tally is None or tally.accounted >= tally.expected:
         return ""
     most = "at most " if tally.at_most else ""
     share = percent(tally.accounted, tally.expected)
-    return f"{share} % of {most}{tally.expected} {tally.unit} accounted for. "
+    return f"{share} % of {most}{_units(tally.expected, tally)} accounted for. "
+
+
+def _units(number: int, tally: Tally) -> str:
+    return counted(number, tally.unit.removesuffix("s"))
 
 
 def _what(item: Boundary) -> str:
     tally = item.tally
     if tally is not None and tally.missing:
         missing = tally.missing
+        size = missing.of(tally.unit.removesuffix("s"))
         if missing.ranges:
-            return f"{missing} ({missing.count} {tally.unit}) not {item.verb}"
-        return f"{missing.count} {tally.unit} not {item.verb}: {missing}"
+            return f"{missing} ({size}) not {item.verb}"
+        return f"{size} not {item.verb}: {missing}"
     if tally is not None and tally.extra and not item.note:
-        return f"{tally.extra.count} {tally.unit} too many: {tally.extra}"
+        return f"{tally.extra.of(tally.unit.removesuffix('s'))} too many: {tally.extra}"
     return item.note or "the two sides do not balance"
 
 
@@ -108,7 +115,7 @@ def _complete(report: Report) -> str:
         return f"{_flow(report)} complete: the topic holds no record, as expected"
     most = "at most " if tally.at_most else ""
     return (
-        f"{_flow(report)} complete: {tally.accounted} of {most}{tally.expected} records"
+        f"{_flow(report)} complete: {tally.accounted} of {most}{counted(tally.expected, 'record')}"
         f"{_pruned(tally)}{_through(report)}"
     )
 
@@ -119,15 +126,17 @@ def _pruned(tally: Tally) -> str:
 
 def _in_flight(report: Report) -> str:
     waiting = [
-        f"{item.tally.in_flight} {item.tally.unit} not {item.verb} yet"
+        f"{_units(item.tally.in_flight, item.tally)} not {item.verb} yet"
         for item in report.boundaries
         if item.tally is not None and item.tally.in_flight
     ]
     tally = totals(report.boundaries)
-    counted = (
-        f"{tally.accounted} of {tally.expected} records{_pruned(tally)}" if tally else "nothing"
+    there = (
+        f"{tally.accounted} of {counted(tally.expected, 'record')}{_pruned(tally)}"
+        if tally
+        else "nothing"
     )
-    return f"{_flow(report)} in flight: {counted} accounted for{_through(report)}; " + (
+    return f"{_flow(report)} in flight: {there} accounted for{_through(report)}; " + (
         ", ".join(waiting) or "the two sides do not balance yet"
     )
 
@@ -139,7 +148,7 @@ def _quick(report: Report) -> str:
 
 def _selected(report: Report) -> str:
     ids = [check.id for check in report.checks]
-    said = ", ".join(ids) if len(ids) <= 12 else f"{len(ids)} checks"
+    said = ", ".join(ids) if len(ids) <= 12 else counted(len(ids), "check")
     return f"nothing amiss in {said}{_through(report)}"
 
 
@@ -150,7 +159,10 @@ def _unknown(report: Report) -> str:
     )
     whole = [item.name for item in report.boundaries if item.state in (State.OK, State.WARN)]
     proved = f"; {', '.join(whole)} agree" if whole else ""
-    return f"cannot tell: {', '.join(names) or 'some checks'} ({'; '.join(reasons)}){proved}"
+    why = "; ".join(list(reasons)[:_REASONS])
+    if len(reasons) > _REASONS:
+        why += f"; and {counted(len(reasons) - _REASONS, 'more reason')}"
+    return f"cannot tell: {', '.join(names) or 'some checks'} ({why}){proved}"
 
 
 def _with_scope(text: str, report: Report) -> str:
@@ -162,7 +174,7 @@ def _with_scope(text: str, report: Report) -> str:
         text = f"{text}; objects of {', '.join(map(str, report.expired.ranges))} have expired"
     lost = report.accepted_loss
     if lost:
-        text = f"{text}; {in_words(lost.ranges)} ({lost.count} records) acknowledged as lost"
+        text = f"{text}; {in_words(lost.ranges)} ({lost.of('record')}) acknowledged as lost"
     if not report.unverified:
         return text
     return f"{text}; {', '.join(report.unverified)} not verified"

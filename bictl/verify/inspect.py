@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from bictl import wire
+from bictl.counted import counted
 from bictl.errors import NotFound
 from bictl.records import BatchName, Manifest, is_elsewhere, is_old_batch, parse_batch_key
 from bictl.verify.ranges import Ranges, from_offsets, total
@@ -139,7 +140,8 @@ def _judge_lines(manifest: Manifest, body: bytes, *, deep: bool) -> tuple[str, R
     if total(held) != len(offsets) or offsets != sorted(offsets):
         return "its offsets do not rise", held
     if len(offsets) != manifest.records:
-        return f"it holds {len(offsets)} lines, its manifest says {manifest.records}", held
+        said = f"it holds {counted(len(offsets), 'line')}, its manifest says {manifest.records}"
+        return said, held
     if offsets and not manifest.first <= offsets[0] <= offsets[-1] < manifest.next:
         return f"its offsets leave {manifest.range}", held
     return summary.difference(manifest) if deep else "", held
@@ -162,9 +164,8 @@ class _Summary:
     def difference(self, manifest: Manifest) -> str:
         """What the manifest says otherwise; nothing where it says the same."""
         if self._tombstones != manifest.tombstones:
-            return (
-                f"it holds {self._tombstones} tombstones, its manifest says {manifest.tombstones}"
-            )
+            held = counted(self._tombstones, "tombstone")
+            return f"it holds {held}, its manifest says {manifest.tombstones}"
         span = min(self._times, default=None), max(self._times, default=None)
         if span != (manifest.min_timestamp, manifest.max_timestamp):
             return (

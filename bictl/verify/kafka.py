@@ -6,6 +6,7 @@ Everything here is a pure function of the cut and the shelf; `cut.py` acquires t
 from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import LEGACY, Range
 from bictl.verify.cut import Anchor, Cut, Part
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
@@ -73,7 +74,7 @@ def retention_loss(cut: Cut, shelf: Shelf, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=len(cut.parts),
         missing=sample,
-        message=f"{in_words(ranges)} ({sample.count} records) discarded by Kafka unread",
+        message=f"{in_words(ranges)} ({sample.of('record')}) discarded by Kafka unread",
         hint=f"bictl ack --table {table.name} --range '{ranges[0]}' --reason …",
     )
 
@@ -95,7 +96,7 @@ def not_ingested(cut: Cut, shelf: Shelf, *, max_lag: int, table: "Table") -> Fin
     if not late:
         return passed(
             len(cut.parts) if cut.has_records else 0,
-            f"{waiting} records in flight" if waiting else "",
+            f"{counted(waiting, 'record')} in flight" if waiting else "",
         )
     ranges = merged(part.waiting for part in late)
     sample = of_ranges(ranges, at_most=shelf.sparse)
@@ -104,8 +105,8 @@ def not_ingested(cut: Cut, shelf: Shelf, *, max_lag: int, table: "Table") -> Fin
         evaluated=len(cut.parts),
         missing=sample,
         expected=f"nothing older than {max_lag} s above the frontier",
-        actual=f"{sample.total} offsets, the oldest {oldest(cut)} s",
-        message=f"{in_words(ranges)} ({sample.count} records) not ingested",
+        actual=f"{counted(sample.total, 'offset')}, the oldest {oldest(cut)} s",
+        message=f"{in_words(ranges)} ({sample.of('record')}) not ingested",
         hint=f"bictl ingest --table {table.name}",
     )
 

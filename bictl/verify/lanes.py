@@ -73,6 +73,7 @@ class Lanes:
                 check = frame.run(definition, self._world)
                 if definition.id not in self._awaited or check.state is not State.UNKNOWN:
                     self._done[definition.id] = check
+                    self._tell()
         except BaseException as error:
             self._broken.append(error)
         finally:
@@ -82,13 +83,20 @@ class Lanes:
 
     def _begin(self, definition: Definition) -> None:
         self._begun[definition.id] = threading.get_ident()
+        self._tell()
+
+    def _tell(self) -> None:
+        """How far it is, and the check that has been at work for longest."""
+        oldest = next((name for name in list(self._begun) if name not in self._done), None)
         self._on_progress(
             Progress(
                 stage="verify",
                 done=len(self._done),
                 total=len(self._definitions),
                 unit="checks",
-                note=f"{definition.id} {definition.title}",
+                note=next(
+                    (f"{one.id} {one.title}" for one in self._definitions if one.id == oldest), ""
+                ),
             )
         )
 

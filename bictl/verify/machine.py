@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.ingest.keeping import span
 from bictl.verify.report import Finding, State, of_keys, passed, worst
 
@@ -84,7 +85,7 @@ def stages(found: "Sequence[Last]", *, every: int, now: datetime, table: "Table"
     dead = [one for one in late if _age(one, now) > 3 * every]
     said = [f"{one.stage} {_ago(one, now)}" for one in late]
     said += [
-        f"{one.stage} came to nothing {one.failed_since} times since it last succeeded:"
+        f"{one.stage} came to nothing {counted(one.failed_since, 'time')} since it last succeeded:"
         f" {one.newest_summary}"
         for one in failing
     ]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.errors import SchemaMismatch
 from bictl.verify.bronze import Bronze
 from bictl.verify.objects import Entry
@@ -56,7 +57,8 @@ def ledger(entries: Sequence[Entry], bronze: Bronze, shelf: Shelf, *, table: "Ta
             state=State.WARN,
             evaluated=evaluated,
             extra=of_keys(other),
-            message=f"{len(other)} objects are described otherwise in the ledger than by their "
+            message=f"{counted(len(other), 'object', 'is')} described otherwise in the ledger"
+            " than by their "
             f"manifests: {of_keys(other)}",
             hint=f"bictl verify --table {table.name} --deep; O6 tells which is wrong",
         )
@@ -66,7 +68,8 @@ def ledger(entries: Sequence[Entry], bronze: Bronze, shelf: Shelf, *, table: "Ta
         state=State.WARN,
         evaluated=evaluated,
         missing=of_keys(unknown),
-        message=f"{len(unknown)} loaded objects are not in the ledger: {of_keys(unknown)}",
+        message=f"{counted(len(unknown), 'loaded object', 'is')} not in the ledger:"
+        f" {of_keys(unknown)}",
         hint=f"bictl load-bronze --table {table.name}",
     )
 
@@ -100,7 +103,8 @@ def conflicts(met: Ranges) -> Finding:
         evaluated=1,
         kind=Kind.LOSS,
         extra=of_ranges(met),
-        message=f"{in_words(met)} ({total(met)} offsets) came twice with different content",
+        message=f"{in_words(met)} ({counted(total(met), 'offset')}) came twice with different"
+        " content",
         hint="select * from bictl.offset_conflict",
     )
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import Range
 from bictl.verify.contents import Contents
 from bictl.verify.ranges import in_words, merged, subtract, total
@@ -42,7 +43,7 @@ def foreign(shelf: Shelf) -> Finding:
         state=State.WARN,
         evaluated=evaluated,
         extra=of_keys(shelf.foreign),
-        message=f"{len(shelf.foreign)} objects are not bictl's and are never loaded: "
+        message=f"{counted(len(shelf.foreign), 'object', 'is')} not bictl's and are never loaded: "
         f"{of_keys(shelf.foreign)}",
         hint="move them out of the prefix",
     )
@@ -63,7 +64,7 @@ def chain(shelf: Shelf, expired: "Callable[[], Expired]", *, table: "Table") -> 
         state=State.FAIL,
         evaluated=len(shelf.batches) or len(shelf.places),
         missing=sample,
-        message=f"{in_words(gaps)} ({sample.count} records) in no sound object"
+        message=f"{in_words(gaps)} ({sample.of('record')}) in no sound object"
         f"{old.objection if old else ''}",
         hint=f"bictl ingest --table {table.name} --fill",
     )
@@ -88,16 +89,20 @@ def overlap(shelf: Shelf, compared: Callable[[], Contents]) -> Finding:
             state=State.FAIL,
             evaluated=len(shelf.batches),
             extra=of_ranges(contents.different),
-            message=f"{in_words(contents.different)} ({total(contents.different)} records) have "
+            message=f"{in_words(contents.different)}"
+            f" ({counted(total(contents.different), 'record')}) have "
             f"other content in another object: {where}",
             hint="compare both with Kafka: bictl verify --deep; then move the wrong one away",
         )
-    alone = f"; {contents.only} records are in one of them only" if contents.only else ""
+    alone = (
+        f"; {counted(contents.only, 'record', 'is')} in one of them only" if contents.only else ""
+    )
     return Finding(
         state=State.WARN,
         evaluated=len(shelf.batches),
         extra=of_ranges(ranges),
-        message=f"{in_words(ranges)} in two objects: {where}; {contents.compared} records are "
+        message=f"{in_words(ranges)} in two objects: {where};"
+        f" {counted(contents.compared, 'record', 'is')} "
         f"the same in both{alone}",
         hint="nothing is lost: bronze keeps each record once; move one of them away",
     )
@@ -122,7 +127,7 @@ def vanished(
         state=State.FAIL,
         evaluated=len(named),
         missing=of_keys(gone),
-        message=f"{len(gone)} objects that were loaded are gone: {of_keys(gone)}"
+        message=f"{counted(len(gone), 'loaded object', 'is')} gone: {of_keys(gone)}"
         f"{expired.objection}",
         hint="restore them from the bucket's backup; what Kafka still has: bictl ingest --fill"
         "; if a rule deletes them that bictl cannot read: expire_after_days in the configuration",
@@ -143,7 +148,8 @@ def frontier_objects(
             state=State.WARN,
             evaluated=evaluated,
             missing=of_keys(gone),
-            message=f"{len(gone)} frontier objects are gone, which have to outlive the batches: "
+            message=f"{counted(len(gone), 'frontier object', 'is')} gone, which have to outlive"
+            " the batches: "
             f"{of_keys(gone)}",
             hint=f"bictl ingest --table {table.name}",
         )
@@ -154,7 +160,7 @@ def frontier_objects(
         state=State.WARN,
         evaluated=evaluated,
         extra=of_keys(list(shelf.damaged)),
-        message=f"{len(shelf.damaged)} frontier objects are not believed: {said}",
+        message=f"{counted(len(shelf.damaged), 'frontier object', 'is')} not believed: {said}",
         hint=f"delete them, then: bictl ingest --table {table.name}",
     )
 
@@ -189,7 +195,7 @@ def changed(shelf: Shelf, ledger: Sequence[Entry], *, table: "Table") -> Finding
         state=State.FAIL,
         evaluated=len(both),
         extra=of_keys(other),
-        message=f"{len(other)} objects changed since they were loaded: {of_keys(other)}",
+        message=f"{counted(len(other), 'object')} changed since they were loaded: {of_keys(other)}",
         hint=f"bictl verify --table {table.name} --deep; a wrong object: delete it, then "
         f"bictl ingest --table {table.name} --fill; a wrong ledger: restore it from a backup",
     )
@@ -207,7 +213,7 @@ def content(shelf: Shelf, *, table: "Table") -> Finding:
         evaluated=len(shelf.batches),
         missing=of_ranges(ranges) if ranges else of_keys([batch.key for batch in broken]),
         extra=of_keys([batch.key for batch in broken]),
-        message=f"{len(broken)} damaged objects: {words}",
+        message=f"{counted(len(broken), 'damaged object')}: {words}",
         hint=f"delete them, then: bictl ingest --table {table.name} --fill",
     )
 

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any
 
+from bictl.counted import counted
 from bictl.verify.headline import totals
 from bictl.verify.report import Boundary, Check, Hop, Kind, Report, Sample, State, percent
 from bictl.verify.slices import Looked
 
 SCHEMA = "bictl.verify/1"
+_IDS = 6  # unknown checks that are named in a monitor's line
 _NAGIOS = {State.OK: 0, State.WARN: 1, State.FAIL: 2, State.UNKNOWN: 3}
 _WORST_FIRST = (2, 3, 1, 0)
 _NAGIOS_WORDS = ("OK", "WARNING", "CRITICAL", "UNKNOWN")
@@ -117,19 +119,40 @@ def nagios_text(reports: Sequence[Report]) -> str:
     """
     reports = sorted(reports, key=lambda report: _WORST_FIRST.index(_nagios_code(report)))
     word = _NAGIOS_WORDS[nagios_code(reports)]
-    said = "; ".join(
-        f"{report.table}: {report.headline}" if len(reports) > 1 else report.headline
-        for report in reports
-    )
+    said = "; ".join(_in_brief(report, reports) for report in reports)
     data = " ".join(item for report in reports for item in _performance(report, reports))
     lines = [f"BICTL {word} - {_plain(said or 'nothing was verified')} | {data}"]
     for report in reports:
-        lines += [
-            _plain(f"{check.id} {check.state.value}: {check.message} -> {check.hint or 'look'}")
-            for check in report.checks
-            if check.state is not State.OK
-        ]
+        lines += [_plain(line) for line in _amiss(report, several=len(reports) > 1)]
     return "\n".join(lines) + "\n"
+
+
+def _in_brief(report: Report, reports: Sequence[Report]) -> str:
+    """The headline; a word for a table that is not among the worst of several."""
+    if len(reports) == 1:
+        return report.headline
+    is_worst = _nagios_code(report) == nagios_code(reports)
+    word = _NAGIOS_WORDS[_nagios_code(report)].lower()
+    return f"{report.table}: {report.headline if is_worst else word}"
+
+
+def _amiss(report: Report, *, several: bool) -> list[str]:
+    """A line for each check that is not well, and one for all that are unknown."""
+    table = f"{report.table} " if several else ""
+    known = [check for check in report.checks if check.state in (State.FAIL, State.WARN)]
+    lines = [
+        f"{table}{check.id} {check.state.value}: {check.message} -> {check.hint or 'look'}"
+        for check in known
+    ]
+    if unknown := [check for check in report.checks if check.state is State.UNKNOWN]:
+        first = unknown[0]
+        ids = ", ".join(check.id for check in unknown[:_IDS])
+        more = f" and {len(unknown) - _IDS} more" if len(unknown) > _IDS else ""
+        lines.append(
+            f"{table}{counted(len(unknown), 'check')} unknown ({ids}{more}): {first.message}"
+            f" -> {first.hint or 'look'}"
+        )
+    return lines
 
 
 def _boundary_row(report: Report, item: Boundary) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
+from bictl.counted import counted
 from bictl.records import Range
 
 Ranges = tuple[Range, ...]
@@ -156,7 +157,7 @@ def from_offsets(partition: int, offsets: Iterable[int]) -> Ranges:
 def in_words(ranges: Sequence[Range], *, shown: int = 3) -> str:
     """`partition 0, offsets [115,61443)`, the first few of them and how many more there are."""
     parts = [f"partition {item.partition}, offsets [{item.first},{item.next})" for item in ranges]
-    more = f" and {len(parts) - shown} more ranges" if len(parts) > shown else ""
+    more = f" and {counted(len(parts) - shown, 'more range')}" if len(parts) > shown else ""
     return "; ".join(parts[:shown]) + more
 
 

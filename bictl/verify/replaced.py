@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import Range
 from bictl.verify.bronze import Bronze, held_by
 from bictl.verify.objects import Entry
@@ -72,7 +73,7 @@ def proved(found: Replaced, *, table: "Table") -> Finding:
     if not wrong:
         return passed(max(found.pruned, 1), _words(found))
     said = [
-        f"{in_words(ranges)} ({total(ranges)} records) {what}"
+        f"{in_words(ranges)} ({counted(total(ranges), 'record')}) {what}"
         for ranges, what in (
             (found.unknown, "are recorded as pruned and were never loaded"),
             (found.last, "are recorded as pruned and nothing newer stands in their partition"),

@@ -10,6 +10,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import Range
 from bictl.verify.ranges import Ranges, in_words, merged, total
 from bictl.verify.slices import Looked
@@ -65,6 +66,10 @@ class Sample:
     def count(self) -> str:
         """The size in words, e.g. `at most 85`."""
         return f"{'at most ' if self.at_most else ''}{self.total}"
+
+    def of(self, noun: str, verb: str = "") -> str:
+        """What it counts in words, e.g. `1 record`, `at most 85 records are`."""
+        return f"{'at most ' if self.at_most else ''}{counted(self.total, noun, verb)}"
 
     def __str__(self) -> str:
         if self.ranges:

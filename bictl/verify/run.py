@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.errors import BictlError, LossError, Unreachable
 from bictl.records import LEGACY, OnProgress, Progress, Range, Stop, never_stop, no_progress
 from bictl.verify import frame
@@ -242,13 +243,15 @@ def _unverified(
         left += [STAGING]
     if level == "quick" or not table.embed:
         left += [VECTORS]
-    if (part := _looked(world)) is not None:
-        left += [f"the contents outside of {part.words}"]
+    if (part := _looked(world)) is not None and part.rest:
+        left += [part.rest]
     if partial:
         left += ["the checks that were not selected"]
     shelf = world.known.get("shelf")
     if shelf is not None and (count := shelf.legacy_records):
-        left += [f"what the old topic held beside {count} records of generation {LEGACY}"]
+        left += [
+            f"what the old topic held beside {counted(count, 'record')} of generation {LEGACY}"
+        ]
     return tuple(left)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from bictl.counted import counted
 from bictl.verify.ranges import Ranges, in_words, total
 from bictl.verify.report import Finding, State, of_ranges, passed
 
@@ -65,7 +66,8 @@ def described(found: Schemas, *, rows: int, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=found.used,
         extra=of_ranges(found.rows),
-        message=f"{' and '.join(words)}: {total(found.rows)} rows cannot be decoded rightly, "
+        message=f"{' and '.join(words)}: {counted(total(found.rows), 'row')} cannot be decoded"
+        " rightly, "
         f"{in_words(found.rows)}",
         hint="restore bronze.cdc_schema from a backup; into an empty bronze it comes anew from the "
         f"objects: bictl load-bronze --table {table.name} --replay",

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.report import Finding, State, of_keys, passed
 from bictl.verify.vectors import Coverage, Index
 
@@ -77,7 +78,9 @@ def index_used(found: Use | None, covered: Coverage, *, table: "Table") -> Findi
     if found.is_used:
         return passed(found.rows)
     if found.can_be_used and found.rows < SMALL:
-        return passed(found.rows, f"{found.rows} vectors are few: Postgres compares them all")
+        return passed(
+            found.rows, f"{counted(found.rows, 'vector', 'is')} few: Postgres compares them all"
+        )
     why = "could and does not" if found.can_be_used else "cannot"
     return Finding(
         state=State.WARN,
@@ -94,7 +97,10 @@ def recall(found: Recall | None, covered: Coverage, *, table: "Table") -> Findin
     """E7: the index finds the nearest vectors that comparing all of them finds."""
     if found is None:
         return _without_index(covered)
-    said = f"recall@{NEIGHBOURS} {found.share:.3f} for {found.asked} vectors (seed {found.seed})"
+    said = (
+        f"recall@{NEIGHBOURS} {found.share:.3f} for {counted(found.asked, 'vector')} (seed"
+        f" {found.seed})"
+    )
     if found.share >= GOOD_RECALL:
         return passed(found.asked, said)
     return Finding(
@@ -136,7 +142,8 @@ def found_by_itself(found: Selves | None, covered: Coverage, *, table: "Table") 
         state=State.FAIL,
         evaluated=found.asked,
         missing=of_keys(found.lost),
-        message=f"{len(found.lost)} of {found.asked} rows are not found by their own vectors"
+        message=f"not found by their own vectors: {len(found.lost)} of"
+        f" {counted(found.asked, 'row')}"
         f" (seed {found.seed}): {of_keys(found.lost)}",
         hint=f"bictl embed --table {table.name} --reindex",
     )
@@ -150,7 +157,7 @@ def of_its_text(found: Encoded, covered: Coverage, *, table: "Table") -> Finding
         state=State.FAIL,
         evaluated=found.asked,
         extra=of_keys(found.other),
-        message=f"{len(found.other)} of {found.asked} vectors are not those of their texts"
+        message=f"not those of their texts: {len(found.other)} of {counted(found.asked, 'vector')}"
         f" (seed {found.seed}): {of_keys(found.other)}; there may be more",
         hint=f"bictl embed --table {table.name} --rebuild",
     )

@@ -8,6 +8,7 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -48,9 +49,19 @@ class Looked:
     def words(self) -> str:
         """`slice 3/7 (2 of 14 batches, 9000 of 61443 records)`."""
         return (
-            f"slice {self.slice} ({self.batches} of {self.of_batches} batches, "
-            f"{self.records} of {self.of_records} records)"
+            f"slice {self.slice} ({self.batches} of {counted(self.of_batches, 'batch')}, "
+            f"{self.records} of {counted(self.of_records, 'record')})"
         )
+
+    @property
+    def rest(self) -> str:
+        """What it leaves out: `the contents of 12 of 14 batches (those outside of slice 3/7)`; ""
+        where that is nothing."""
+        left = self.of_batches - self.batches
+        if not left:
+            return ""
+        all_ = counted(self.of_batches, "batch")
+        return f"the contents of {left} of {all_} (those outside of slice {self.slice})"
 
 
 def parse_slice(text: str) -> Slice:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import Range
 from bictl.verify.report import Finding, State, of_ranges, passed
 
@@ -66,12 +67,12 @@ def complete(
     one = begun[0]
     said = (
         f"the snapshot{_of(one)} that began at {one.place} has no end:"
-        f" {one.rows_so_far} rows so far"
+        f" {counted(one.rows_so_far, 'row')} so far"
     )
     if behind := waiting():
         return _warn(
             snapshots,
-            f"{said}, and {behind} records are not in bronze yet",
+            f"{said}, and {counted(behind, 'record', 'is')} not in bronze yet",
             f"bictl run --table {table.name}",
         )
     if one.is_moving(now, max_lag):
@@ -87,7 +88,8 @@ def complete(
         evaluated=len(snapshots),
         extra=of_ranges([Range(one.partition, one.offset, one.offset + 1)]),
         expected="a record marked as the snapshot's last",
-        actual=f"{one.rows_so_far} rows, the newest written at {one.newest_at:%Y-%m-%d %H:%M} UTC",
+        actual=f"{counted(one.rows_so_far, 'row')}, the newest written at"
+        f" {one.newest_at:%Y-%m-%d %H:%M} UTC",
         message=f"{said}, none since {one.newest_at:%Y-%m-%d %H:%M} UTC",
         hint="why: bictl cdc status; to begin the snapshot anew: bictl cdc restart",
     )
@@ -98,14 +100,16 @@ def _ended(snapshots: Sequence[Snapshot], rows: int, table: "Table") -> Finding:
         if one.quarantined:
             return _warn(
                 snapshots,
-                f"{one.quarantined} records of the snapshot{_of(one)} that ended at {one.place} are"
+                f"{counted(one.quarantined, 'record')} of the snapshot{_of(one)} that ended at"
+                f" {one.place} are"
                 " in quarantine: keys that were deleted before it are not closed by it",
                 f"bictl quarantine retry --table {table.name}",
             )
         if one.unloaded:
             return _warn(
                 snapshots,
-                f"{one.unloaded} offsets of the snapshot{_of(one)} that ended at {one.place} are"
+                f"{counted(one.unloaded, 'offset')} of the snapshot{_of(one)} that ended at"
+                f" {one.place} are"
                 " not loaded: keys that were deleted before it are not closed by it",
                 f"bictl load-bronze --table {table.name}",
             )

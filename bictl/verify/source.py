@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.report import Finding, State, of_keys, passed
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def dead_letters(found: DeadLetters) -> Finding:
     full = {name: count for name, count in found.counts.items() if count}
     if not full:
         return passed(max(1, len(found.counts)), "" if found.counts else "no dead letter queue")
-    words = ", ".join(f"{count} records in {name}" for name, count in full.items())
+    words = ", ".join(f"{counted(count, 'record')} in {name}" for name, count in full.items())
     first = next(iter(full))
     return Finding(
         state=State.FAIL,

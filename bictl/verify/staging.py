@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.report import Finding, Sample, State, Tally, of_keys, passed
 
 if TYPE_CHECKING:
@@ -81,16 +82,16 @@ def key_sets(keys: Keys, *, table: "Table") -> Finding:
         return passed(keys.folded, said if keys.closed else "")
     words = []
     if keys.missing:
-        words.append(f"{keys.missing.total} keys not in staging: {keys.missing}")
+        words.append(f"{counted(keys.missing.total, 'key')} not in staging: {keys.missing}")
     if keys.extra:
-        words.append(f"{keys.extra.total} deleted keys still shown: {keys.extra}")
+        words.append(f"{counted(keys.extra.total, 'deleted key')} still shown: {keys.extra}")
     if keys.keyless:
-        words.append(f"{keys.keyless} records without the key {', '.join(table.key)}")
+        words.append(f"{counted(keys.keyless, 'record')} without the key {', '.join(table.key)}")
     return Finding(
         state=State.FAIL,
         evaluated=max(1, keys.folded),
-        expected=f"{keys.expected} keys",
-        actual=f"{keys.staged} keys",
+        expected=counted(keys.expected, "key"),
+        actual=counted(keys.staged, "key"),
         missing=keys.missing,
         extra=keys.extra,
         message="; ".join(words),
@@ -117,7 +118,7 @@ def newest_records(keys: Keys, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=keys.folded,
         extra=keys.stale,
-        message=f"{keys.stale.total} keys show an older record: {keys.stale}",
+        message=f"{counted(keys.stale.total, 'key', 'shows')} an older record: {keys.stale}",
         hint=f"bictl transform --table {table.name}",
     )
 
@@ -135,7 +136,7 @@ def unique_and_filled(shape: Shape, keys: Keys, *, table: "Table") -> Finding:
         evaluated=evaluated,
         expected=f"{shape.rows} different {identity}",
         actual=f"{shape.distinct_ids}",
-        message=f"{nulls} rows without {identity}, {twice} more than once, "
+        message=f"{counted(nulls, 'row')} without {identity}, {twice} more than once, "
         f"{silent} without operation",
         hint=f"bictl transform --table {table.name}",
     )

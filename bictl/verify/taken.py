@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.records import LEGACY, Range
 from bictl.verify.ranges import Ranges, in_words, merged, subtract, total
 from bictl.verify.report import Finding, State, of_keys, of_ranges, passed
@@ -59,14 +60,15 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
             state=State.FAIL,
             evaluated=evaluated,
             missing=of_ranges(found.lost),
-            message=f"{in_words(found.lost)} ({total(found.lost)} records) of generation {LEGACY}"
+            message=f"{in_words(found.lost)} ({counted(total(found.lost), 'record')}) of"
+            f" generation {LEGACY}"
             " were taken over and are in no object any more",
             hint="restore their objects from the bucket's backup; or delete"
             f" {of_keys(found.notes)}, and take over anew what old objects still hold:"
             f" bictl load-bronze --table {table.name}",
         )
     if found.waiting or found.rows_wait:
-        said = [f"{len(found.waiting)} old objects"] if found.waiting else []
+        said = [counted(len(found.waiting), "old object")] if found.waiting else []
         said += [f"rows of {table.bronze}"] if found.rows_wait else []
         return Finding(
             state=State.WARN,
@@ -82,15 +84,17 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
             state=State.WARN,
             evaluated=evaluated,
             extra=of_keys([key for key, _, _ in found.bad], count),
-            message=f"{count} lines of old objects are no records: {key} line {line.line}:"
+            message=f"{counted(count, 'line')} of old objects are no records: {key} line"
+            f" {line.line}:"
             f" {line.reason}",
             hint="they stay where they are; what Kafka still has of them: bictl ingest"
             f" --table {table.name} --fill",
         )
-    said = [f"{len(found.old)} old objects taken over"] if found.old else []
+    said = [f"{counted(len(found.old), 'old object')} taken over"] if found.old else []
     if found.legacy:
         said.append(
-            f"{found.legacy} records of generation {LEGACY}: what that topic held beside them"
+            f"{counted(found.legacy, 'record')} of generation {LEGACY}: what that topic held"
+            " beside them"
             " is unknown"
         )
     return passed(evaluated, "; ".join(said))

@@ -126,7 +126,7 @@ def open_transactions(
     said = (
         f"a transaction of producer {oldest.producer} is open at"
         f" {oldest.partition}:{oldest.first}, its last record is {span(max(0.0, age))} old:"
-        f" {in_words(held)} ({sample.count} records) cannot be read"
+        f" {in_words(held)} ({sample.of('record')}) cannot be read"
     )
     if age <= max_lag:
         return passed(len(cut.parts), said)

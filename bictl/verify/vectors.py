@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
 from bictl.verify.report import Finding, Sample, State, Tally, of_keys, passed
 
 if TYPE_CHECKING:
@@ -65,17 +66,19 @@ def coverage(found: Coverage, *, table: "Table") -> Finding:
     """E1: each key with a text has a vector, and no other key has one."""
     if not found.missing and not found.orphans:
         moving = found.arriving + found.leaving
-        return passed(_evaluated(found), f"{moving} keys in flight" if moving else "")
+        return passed(_evaluated(found), f"{counted(moving, 'key')} in flight" if moving else "")
     words = []
     if found.missing:
-        words.append(f"{found.missing.total} keys not embedded: {found.missing}")
+        words.append(f"{counted(found.missing.total, 'key')} not embedded: {found.missing}")
     if found.orphans:
-        words.append(f"{found.orphans.total} vectors of keys that are gone: {found.orphans}")
+        words.append(
+            f"{counted(found.orphans.total, 'vector')} of keys that are gone: {found.orphans}"
+        )
     return Finding(
         state=State.FAIL,
         evaluated=max(1, _evaluated(found)),
-        expected=f"{found.expected} vectors",
-        actual=f"{found.stored} vectors",
+        expected=counted(found.expected, "vector"),
+        actual=counted(found.stored, "vector"),
         missing=found.missing,
         extra=found.orphans,
         message="; ".join(words),
@@ -91,7 +94,7 @@ def fresh(found: Coverage, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=_evaluated(found),
         extra=found.stale,
-        message=f"{found.stale.total} vectors of an older text: {found.stale}",
+        message=f"{counted(found.stale.total, 'vector')} of an older text: {found.stale}",
         hint=f"bictl embed --table {table.name}",
     )
 
@@ -107,8 +110,8 @@ def one_model(found: Vectors, covered: Coverage, *, model: str, table: "Table") 
         evaluated=evaluated,
         expected=model,
         actual=", ".join(found.models),
-        message=f"vectors of {len(found.models)} models ({', '.join(found.models)}) and "
-        f"{len(found.dimensions)} lengths, the configured one is {model}",
+        message=f"vectors of {counted(len(found.models), 'model')} ({', '.join(found.models)}) and "
+        f"{counted(len(found.dimensions), 'length')}, the configured one is {model}",
         hint=f"bictl embed --table {table.name}",
     )
 
@@ -122,7 +125,8 @@ def findable(found: Vectors, covered: Coverage, *, table: "Table") -> Finding:
             state=State.FAIL,
             evaluated=evaluated,
             extra=of_keys(found.doubled, found.twice),
-            message=f"{found.twice} vectors too many: search finds {of_keys(found.doubled)} twice",
+            message=f"{counted(found.twice, 'vector')} too many: search finds"
+            f" {of_keys(found.doubled)} twice",
             hint=f"delete the copies, then make {', '.join(table.id)} the key of "
             f"{table.embeddings} again",
         )
@@ -132,7 +136,8 @@ def findable(found: Vectors, covered: Coverage, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=evaluated,
         extra=of_keys(found.bad, bad),
-        message=f"{found.nulls} NULL, {found.zeros} zero, {found.bent} vectors of another length "
+        message=f"{found.nulls} NULL, {found.zeros} zero, {counted(found.bent, 'vector')} of"
+        " another length "
         f"than 1: search cannot find {of_keys(found.bad, bad)}",
         hint=f"bictl embed --table {table.name}",
     )
@@ -146,7 +151,8 @@ def unaltered(found: Altered, covered: Coverage, *, table: "Table") -> Finding:
         state=State.FAIL,
         evaluated=found.rows,
         extra=found.altered,
-        message=f"{found.altered.total} vectors are not those that were made for their texts:"
+        message=f"{counted(found.altered.total, 'vector', 'is')} not those that were made for"
+        " their texts:"
         f" {found.altered}",
         hint=f"bictl embed --table {table.name}",
     )

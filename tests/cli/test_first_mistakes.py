@@ -732,7 +732,7 @@ def test_a_key_column_that_is_misspelt_is_told_with_what_to_correct(cli, given):
     assert cli("load-bronze", env=wrong).exit_code == 0
     done = cli("verify", "--select", "T2", "--json", env=wrong)
     [check] = [one for one in json.loads(done.stdout)["checks"] if one["id"] == "T2"]
-    assert check["message"] == "1 deleted keys still shown: 1; 1 records without the key Id"
+    assert check["message"] == "1 deleted key still shown: 1; 1 record without the key Id"
     assert check["hint"] == (
         "correct key in [tables.product]: no record's key has the column Id (capitals count; "
         "a record and its key: bictl trace --offset PARTITION:OFFSET)"

@@ -307,8 +307,8 @@ def names_what_is_damaged(work):
     checks = {check.id: check for check in pipeline.verify(work, table).checks}
 
     assert checks["T2"].message == (
-        "1 keys not in staging: Stock Code='A ', Line=1; "
-        "1 deleted keys still shown: Stock Code=a, Line=1"
+        "1 key not in staging: Stock Code='A ', Line=1; "
+        "1 deleted key still shown: Stock Code=a, Line=1"
     )
     assert checks["T2"].missing.keys == ("Stock Code='A ', Line=1",)
     assert "Stock Code=B, Line=1" in checks["T3"].message
@@ -323,7 +323,7 @@ def names_what_is_damaged(work):
         "insert into staging_staging.stg_stock (code, line) values ('A', 1), (null, 1)"
     )
     [check] = [c for c in pipeline.verify(work, table, select=["T4"]).checks if c.id == "T4"]
-    assert "1 rows without code, line, 1 more than once" in check.message
+    assert "1 row without code, line, 1 more than once" in check.message
 
 
 def test_every_kind_of_key_goes_through_every_layer(work, cli):

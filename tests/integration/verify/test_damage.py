@@ -317,28 +317,28 @@ def freeze(pipeline):
 @pytest.mark.parametrize(
     ("damage", "name", "said"),
     [
-        ("delete from public.frozen where product_id = 24", "T2", "1 keys not in staging: 24"),
+        ("delete from public.frozen where product_id = 24", "T2", "1 key not in staging: 24"),
         (
             "insert into public.frozen (product_id, name, cdc_operation) values (-5, 'x', 'c')",
             "T2",
-            "1 deleted keys still shown: -5",
+            "1 deleted key still shown: -5",
         ),
         (
             "update public.frozen set cdc_operation = 'zz' where product_id = 24",
             "T3",
-            "1 keys show an older record: 24",
+            "1 key shows an older record: 24",
         ),
         (
             "update public.frozen set ingested_at = ingested_at - interval '1 s' "
             "where product_id = 24",
             "T3",
-            "1 keys show an older record: 24",
+            "1 key shows an older record: 24",
         ),
         (
             "update public.frozen set source_timestamp = source_timestamp - interval '1 ms' "
             "where product_id = 24",
             "T3",
-            "1 keys show an older record: 24",
+            "1 key shows an older record: 24",
         ),
         (
             "insert into public.frozen select * from public.frozen where product_id = 24",
@@ -389,22 +389,22 @@ def test_a_missing_staging_view_is_a_failure_that_names_transform(pipeline):
 @pytest.mark.parametrize(
     ("damage", "name", "said"),
     [
-        (f"delete from {VECTORS} where product_id = 24", "E1", "1 keys not embedded: 24"),
+        (f"delete from {VECTORS} where product_id = 24", "E1", "1 key not embedded: 24"),
         (
             f"insert into {VECTORS} (product_id, embedding, content_hash, model) "
             f"select -5, embedding, content_hash, model from {VECTORS} where product_id = 24",
             "E1",
-            "1 vectors of keys that are gone: -5",
+            "1 vector of keys that are gone: -5",
         ),
         (
             f"update {VECTORS} set content_hash = sha256('old') where product_id = 24",
             "E2",
-            "1 vectors of an older text: 24",
+            "1 vector of an older text: 24",
         ),
         (
             f"update {VECTORS} set content_hash = null where product_id = 24",
             "E2",
-            "1 vectors of an older text: 24",
+            "1 vector of an older text: 24",
         ),
         (f"update {VECTORS} set model = 'other' where product_id = 24", "E3", "2 models"),
         (
@@ -417,14 +417,14 @@ def test_a_missing_staging_view_is_a_failure_that_names_transform(pipeline):
             f"update {VECTORS} set embedding = array_fill(1, array[384])::vector "
             "where product_id = 24",
             "E4",
-            "1 vectors of another length than 1",
+            "1 vector of another length than 1",
         ),
         (f"update {VECTORS} set embedding = null where product_id = 24", "E1", "not embedded: 24"),
         (
             f"update {VECTORS} v set embedding = o.embedding from {VECTORS} o"
             " where v.product_id = 24 and o.product_id = 36",
             "E11",
-            "1 vectors are not those that were made for their texts: 24",
+            "1 vector is not those that were made for their texts: 24",
         ),
     ],
 )

@@ -2,6 +2,7 @@
 
 import pytest
 
+from bictl.cli.flow import lines
 from bictl.trace.report import Layer, State, Trace
 
 LOAD = "bictl load-bronze --table product"
@@ -220,3 +221,14 @@ def test_a_loss_is_told_before_what_can_be_repaired_and_that_before_what_is_not_
 def test_where_nothing_answers_that_is_the_sentence():
     found = trace(*(layer(name, "unreachable") for name in WHOLE))
     assert (found.exit_code, found.verdict, found.told.between) == (4, "no layer answers", None)
+
+
+def test_the_command_stands_whole_on_a_line_of_its_own():
+    command = "bictl ack --table product --range '0:[40,60)' --reason … --generation abcdefghijkl"
+    found = trace(layer("objects", "lost", "Kafka discarded it", repair=command))
+    shown = [
+        "".join(text for text, _ in line)
+        for line in lines(found, width=60, by_key=False, payload=False)
+    ]
+    assert f"→ {command}" in shown[:4]
+    assert "fail: lost between Kafka and objects for good: Kafka" in shown

@@ -89,13 +89,13 @@ def overlapping(found):
 def test_one_offset_with_two_contents_is_a_failure_and_named():
     found = overlapping(Contents(compared=50, different=(Range(0, 60, 61),)))
     assert (found.state, found.extra.ranges) == (State.FAIL, (Range(0, 60, 61),))
-    assert "partition 0, offsets [60,61) (1 records) have other content" in found.message
+    assert "partition 0, offsets [60,61) (1 record) have other content" in found.message
 
 
 def test_the_same_records_in_two_objects_are_a_warning():
     found = overlapping(Contents(compared=49, only=1))
     assert (found.state, found.extra.ranges) == (State.WARN, (Range(0, 50, 100),))
-    assert "49 records are the same in both; 1 records are in one of them only" in found.message
+    assert "49 records are the same in both; 1 record is in one of them only" in found.message
 
 
 def test_without_overlap_nothing_is_compared():

@@ -117,7 +117,7 @@ def test_exactly_what_differs_is_named(theirs, ours):
     assert (found.missing.total, found.extra.total) == (len(theirs - ours), len(ours - theirs))
     assert (found.rows, found.live) == (len(theirs), len(ours))
     assert captured.tally(found).balanced == (theirs == ours)
-    state = captured.same_keys(found, table=TABLE).state
+    state = captured.same_keys(found, table=TABLE, has_worker=True).state
     assert (state is State.OK) == (theirs == ours)
 
 
@@ -128,7 +128,7 @@ def test_what_kafka_has_beyond_bronze_is_on_its_way():
     assert (tally.expected, tally.accounted, tally.in_flight, tally.leaving) == (3, 1, 2, 1)
     assert tally.balanced
     assert not tally.whole
-    assert captured.same_keys(found, table=TABLE).state is State.OK
+    assert captured.same_keys(found, table=TABLE, has_worker=True).state is State.OK
     assert counted(found).state is State.OK
 
 
@@ -146,7 +146,7 @@ def test_what_goes_at_the_source_while_it_settles_is_no_difference():
 def test_what_nobody_carries_is_missing_when_the_time_is_over():
     found = compare(Source(ids(1, 2, 3)), ids(1), Reader(["3"]), settle=0)
     assert (found.missing.keys, found.arriving) == (("2",), 1)
-    judged = captured.same_keys(found, table=TABLE)
+    judged = captured.same_keys(found, table=TABLE, has_worker=True)
     assert (judged.state, judged.hint) == (State.FAIL, "bictl cdc snapshot --table product")
 
 
@@ -169,7 +169,7 @@ def test_a_snapshot_that_came_to_its_end_explains_nothing():
 
 def test_keys_whose_text_differs_are_counted_and_said_to_be():
     found = compare(Source(ids(1, 2), uncomparable="ID (numeric)"), {"AQ==", "Ag=="})
-    judged = captured.same_keys(found, table=TABLE)
+    judged = captured.same_keys(found, table=TABLE, has_worker=True)
     assert (judged.state, counted(found).state) == (State.WARN, State.OK)
     assert "ID (numeric)" in judged.message
     assert captured.tally(found).whole
@@ -179,8 +179,13 @@ def test_keys_whose_text_differs_are_counted_and_said_to_be():
 
 
 def counted(found, expected=None, live=0, waiting=0):
-    return captured.counted(
-        found, expected=expected, live=lambda: live, waiting=lambda: waiting, table=TABLE
+    return captured.same_count(
+        found,
+        expected=expected,
+        live=lambda: live,
+        waiting=lambda: waiting,
+        table=TABLE,
+        has_worker=True,
     )
 
 
@@ -206,14 +211,14 @@ def test_what_an_operator_counted_is_held_against_the_live_keys(expected, live, 
 
 def test_an_emptied_table_is_told_how_its_keys_are_closed():
     found = SourceKeys(rows=0, live=3, extra=of_keys(["1", "2", "3"]))
-    for judged in (counted(found), captured.same_keys(found, table=TABLE)):
+    for judged in (counted(found), captured.same_keys(found, table=TABLE, has_worker=True)):
         assert judged.state is State.FAIL
         assert judged.hint.startswith("the source's table is empty")
 
 
 def test_what_is_too_much_needs_a_whole_snapshot():
     found = SourceKeys(rows=2, live=3, extra=of_keys(["3"]))
-    assert captured.same_keys(found, table=TABLE).hint == (
+    assert captured.same_keys(found, table=TABLE, has_worker=True).hint == (
         "bictl cdc snapshot --table product --blocking"
     )
 
@@ -234,3 +239,10 @@ def test_what_a_source_says_of_itself_keeps_its_state(state, loss, expected):
     assert found.state is expected
     assert (found.kind is Kind.LOSS) == loss
     assert bool(found.hint) == (expected is not State.OK)
+
+
+def test_without_a_worker_the_repair_names_no_command_that_needs_one():
+    found = SourceKeys(rows=2, live=1, missing=of_keys(["2"]))
+    hint = captured.same_keys(found, table=TABLE, has_worker=False).hint
+    assert hint.startswith("let Debezium take a new snapshot of product's rows")
+    assert "[connect]" in hint

@@ -49,10 +49,9 @@ def test_all_differences_are_one_warning_with_each_repair_once():
     check = as_at_the_source(found, keeps_nulls=lambda: None, table=TABLE)
     assert (check.state, check.evaluated, check.extra.total) == (State.WARN, 10, 5)
     assert check.message == (
-        "Opens: 3 values of change events have no more than milliseconds, rounded; snapshots carry "
-        "all digits; "
-        "Volume: a computed column: change events never carry it, so 2 keys that had a value from "
-        "the snapshot have none now (4, 9); "
+        "Opens: 3 values of change events rounded to milliseconds; snapshots carry all digits; "
+        "Volume: a computed column: change events never carry it: no value any more for 2 keys "
+        "that had one from the snapshot (4, 9); "
         "Until: 7 timestamps outside the years 1677 to 2262 arrived wrapped, and staging shows "
         "them as they are at the source: 4: 9999-12-31 00:00:00 and 6 more"
     )

@@ -72,3 +72,26 @@ def test_a_bug_in_one_lane_ends_the_run():
 
     with pytest.raises(ZeroDivisionError):
         lanes([definition("K1", broken), definition("B1")])
+
+
+def test_progress_names_the_check_that_is_at_work_for_longest():
+    goes_on, told = threading.Event(), []
+
+    def first(_):
+        begun.set()
+        return passed(goes_on.wait(30))
+
+    def last(_):
+        goes_on.set()
+        return passed(1)
+
+    begun = threading.Event()
+    checks = [
+        definition("K1", first),
+        definition("B1", lambda _: passed(begun.wait(30))),
+        definition("B2", last),
+    ]
+    Lanes(checks, world(), stop=lambda: False, on_progress=told.append).run()
+    during = [step.note for step in told if step.done == 1]
+    assert during
+    assert set(during) == {"K1 check K1"}

@@ -149,7 +149,7 @@ def test_loss_is_named_before_any_other_break():
         "O3",
         kind=Kind.LOSS,
         boundary="objects → bronze",
-        message="1 objects that were loaded are gone: k",
+        message="1 loaded object is gone: k",
     )
     broken = agreeing()
     broken[0] = boundary(
@@ -158,9 +158,7 @@ def test_loss_is_named_before_any_other_break():
         State.FAIL,
     )
     found = report(broken, [check(State.FAIL), lost])
-    assert found.headline.endswith(
-        "Break: objects → bronze, 1 objects that were loaded are gone: k"
-    )
+    assert found.headline.endswith("Break: objects → bronze, 1 loaded object is gone: k")
     assert found.exit_code == 6
 
 
@@ -229,6 +227,35 @@ def test_nagios_gets_one_line_performance_data_and_the_failed_checks():
 )
 def test_nagios_codes_are_its_own(state, code):
     assert nagios_code([report(agreeing(), [check(state)])]) == code
+
+
+def test_nagios_gets_one_line_for_all_unknown_checks_of_a_table():
+    unknown = [
+        check(State.UNKNOWN, name, message="Kafka does not answer", hint="bictl doctor")
+        for name in ("K1", "K2", "K3", "K4", "K5", "K6", "K7", "K8")
+    ]
+    lines = nagios_text([report(agreeing(), unknown), report(agreeing(), table="category")])
+    first, *rest = lines.splitlines()
+    assert first.startswith("BICTL UNKNOWN - product: cannot tell: ")
+    assert "; category: ok | " in first
+    assert rest == [
+        "product 8 checks unknown (K1, K2, K3, K4, K5, K6 and 2 more): Kafka does not answer"
+        " -> bictl doctor"
+    ]
+
+
+def test_a_failure_does_not_begin_with_a_hundred_per_cent():
+    wrong = check(State.FAIL, message="two objects with other content", boundary="Kafka → objects")
+    assert report(agreeing(), [wrong]).headline == (
+        "Break: Kafka → objects, two objects with other content"
+    )
+
+
+def test_what_is_unknown_for_many_reasons_names_the_first_of_them():
+    unknown = [check(State.UNKNOWN, message=f"reason {number}") for number in range(1, 6)]
+    assert "(reason 1; reason 2; reason 3; and 2 more reasons)" in (
+        report(agreeing(), unknown).headline
+    )
 
 
 def test_several_tables_are_as_bad_as_the_worst():

@@ -87,6 +87,6 @@ def test_a_key_without_a_newer_record_is_named():
     check = proved(found.with_keys((Range(0, 4, 5),)), table=TABLE)
 
     assert check.state is State.FAIL
-    assert "partition 0, offsets [4,5) (1 records)" in check.message
+    assert "partition 0, offsets [4,5) (1 record)" in check.message
     assert check.hint == "bictl load-bronze --table product --replay"
     assert proved(replace(found, unreplaced=()), table=TABLE).state is State.OK

@@ -47,8 +47,8 @@ def test_equal_key_sets_are_whole():
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"missing": of_keys(["7"]), "common": 9}, "1 keys not in staging: 7"),
-        ({"extra": of_keys(["8"]), "staged": 11}, "1 deleted keys still shown: 8"),
+        ({"missing": of_keys(["7"]), "common": 9}, "1 key not in staging: 7"),
+        ({"extra": of_keys(["8"]), "staged": 11}, "1 deleted key still shown: 8"),
         ({"keyless": 2}, "2 records without the key ID"),
     ],
 )
@@ -117,7 +117,7 @@ def test_missing_and_orphaned_vectors_are_named():
     found = vectors.coverage(broken, table=TABLE)
     assert (found.state, found.message) == (
         State.FAIL,
-        "1 keys not embedded: 7; 1 vectors of keys that are gone: 8",
+        "1 key not embedded: 7; 1 vector of keys that are gone: 8",
     )
     assert not vectors.tally(broken).balanced
 

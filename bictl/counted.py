@@ -1,0 +1,15 @@
+"""A number of things in words, one of them too."""
+
+_MANY = {"is": "are", "was": "were", "has": "have"}
+
+
+def counted(number: int, noun: str, verb: str = "") -> str:
+    """`1 key`, `2 keys`; with a verb `1 batch is`, `2 batches are`. The noun may have words before
+    it."""
+    one = number == 1
+    words = [str(number), noun if one else _plural(noun)]
+    return " ".join([*words, verb if one else _MANY.get(verb, verb.removesuffix("s"))]).rstrip()
+
+
+def _plural(noun: str) -> str:
+    return f"{noun}es" if noun.endswith(("ch", "sh", "s", "x")) else f"{noun}s"
