@@ -127,7 +127,8 @@ class Dbt:
         profiles = self.directory / "profiles.yml"
         _write_private(profiles, json.dumps(self._profiles(), indent=2))
         start = (
-            f"from bictl.clients.orphan import end_after; end_after({os.getpid()});"
+            "from bictl.clients.orphan import cancel_queries, end_after;"
+            f"end_after({os.getpid()}, cancel=cancel_queries);"
             "from dbt.cli.main import cli; cli()"
         )
         return [

@@ -25,8 +25,8 @@ class Child:
     """A running program in a process group of its own; leaving the context ends the group.
 
     It gets SIGINT when it is to end, also when this process dies, whatever killed it: a program
-    that handles Ctrl-C (dbt cancels its queries) ends as it would at a terminal. One that may miss
-    the signal of our death looks after it itself (clients/orphan).
+    that handles Ctrl-C (dbt cancels its queries) ends as it would at a terminal. One that may make
+    too little of our death's signal looks after it itself (clients/orphan).
     """
 
     def __init__(

@@ -2,11 +2,12 @@
 are, which transactions are open, how it is replicated. None or nothing where a broker does not
 tell: compatible ones lack these calls, and a login may lack the right.
 
-https://kafka.apache.org/protocol (OffsetFetch, DescribeLogDirs, DescribeProducers)
+https://kafka.apache.org/protocol (OffsetFetch, DescribeLogDirs, DescribeProducers,
+ListTransactions, DescribeTransactions)
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from bictl.errors import AccessDenied, ConfigError, StageFailed
@@ -16,18 +17,21 @@ if TYPE_CHECKING:
 
 _T = TypeVar("_T")
 _NO_TRANSACTION = -1
+_ONGOING = "Ongoing"
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenTransaction:
-    """A transaction that holds back what comes after `first`; `last` is when its producer wrote
-    last, in milliseconds of the epoch."""
+    """A transaction that holds back what comes after `first`. In milliseconds of the epoch: `last`
+    is the timestamp of its newest record, `began` when it was begun by the coordinator's clock;
+    None where the coordinator does not know it, or does not tell."""
 
     partition: int
     first: int
     producer: int
     epoch: int
     last: int
+    began: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -102,7 +106,7 @@ def open_transactions(
     )
     if answer is None:
         return None
-    return tuple(
+    found = tuple(
         OpenTransaction(
             partition=place.partition,
             first=int(one.current_transaction_start_offset),
@@ -114,6 +118,26 @@ def open_transactions(
         for one in state.active_producers
         if one.current_transaction_start_offset != _NO_TRANSACTION
     )
+    began = _began(reader, {one.producer for one in found}) if found else {}
+    return tuple(replace(one, began=began.get((one.producer, one.epoch))) for one in found)
+
+
+def _began(reader: "TopicReader", producers: Collection[int]) -> dict[tuple[int, int], int]:
+    """When the transactions that are going on were begun, by producer and its epoch."""
+
+    def question(admin: Any) -> Any:
+        listed = admin.list_transactions(
+            producer_id_filters=list(producers), state_filters=[_ONGOING]
+        )
+        names = [one.transactional_id for several in listed.values() for one in several]
+        return admin.describe_transactions(names)
+
+    told = _told(lambda: reader.ask("describe the transactions", question)) or {}
+    return {
+        (int(one.producer_id), int(one.producer_epoch)): int(one.transaction_start_time_ms)
+        for one in told.values()
+        if one.state == _ONGOING and one.transaction_start_time_ms > 0
+    }
 
 
 def transaction_limit(reader: "TopicReader") -> int | None:

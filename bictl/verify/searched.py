@@ -87,8 +87,8 @@ def index_used(found: Use | None, covered: Coverage, *, table: "Table") -> Findi
         evaluated=found.rows,
         expected="a scan of the HNSW index",
         actual="every vector compared",
-        message=f"search {why} walk the index of {table.embeddings}: it compares {found.rows}"
-        " vectors each time",
+        message=f"search {why} walk the index of {table.embeddings}: it compares"
+        f" {counted(found.rows, 'vector')} each time",
         hint=f"bictl embed --table {table.name} --reindex",
     )
 

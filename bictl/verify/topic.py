@@ -110,7 +110,8 @@ def open_transactions(
     table: "Table",
 ) -> Finding:
     """K8: no transaction holds records back for long. `found` and `limit` (milliseconds) are asked
-    where something is held back; past the limit the coordinator has forgotten it: it hangs."""
+    where something is held back; past the limit the coordinator has forgotten it: it hangs. Its
+    age is the coordinator's, and its newest record's where that knows nothing of it."""
     held = [
         Range(part.partition, part.end, part.high) for part in cut.parts if part.high > part.end
     ]
@@ -121,11 +122,13 @@ def open_transactions(
     if not several:
         said = f"{in_words(held)} are behind an open transaction"
         return passed(len(cut.parts), said)
-    oldest = min(several, key=lambda one: one.last)
-    age = cut.at.timestamp() - oldest.last / 1000
+    oldest = min(several, key=_since)
+    age = cut.at.timestamp() - _since(oldest) / 1000
+    lasts = span(max(0.0, age))
+    known = f"its last record is {lasts} old" if oldest.began is None else f"begun {lasts} ago"
     said = (
         f"a transaction of producer {oldest.producer} is open at"
-        f" {oldest.partition}:{oldest.first}, its last record is {span(max(0.0, age))} old:"
+        f" {oldest.partition}:{oldest.first}, {known}:"
         f" {in_words(held)} ({sample.of('record')}) cannot be read"
     )
     if age <= max_lag:
@@ -136,11 +139,17 @@ def open_transactions(
         evaluated=len(cut.parts),
         missing=sample,
         expected="no transaction older than its timeout",
-        actual=f"{span(max(0.0, age))}",
+        actual=lasts,
         message=said,
         hint="kafka-transactions.sh --bootstrap-server … abort --topic"
         f" {table.topic} --partition {oldest.partition} --start-offset {oldest.first}",
     )
+
+
+def _since(one: "OpenTransaction") -> int:
+    """Since when it is open, in milliseconds; a producer sets its records' timestamps as it likes,
+    so the coordinator's clock is better where it knows."""
+    return one.last if one.began is None else one.began
 
 
 def settings(

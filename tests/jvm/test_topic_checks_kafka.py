@@ -5,7 +5,8 @@ from contextlib import closing
 
 import pytest
 from ingested import records
-from kafka import KafkaProducer
+from kafka import KafkaProducer, TopicPartition
+from kafka.admin import AbortTransactionSpec, ConfigResource
 
 from bictl.records import Range
 from bictl.verify import verify
@@ -20,7 +21,7 @@ GROUP = "bictl"
 def look(settings, clients, table):
     """`look("K3")`: one check of a verdict."""
 
-    def judge(name, **limits):
+    def judge(name, max_lag=settings.verify.max_lag, **limits):
         report = verify(
             clients.reader,
             clients.objects,
@@ -28,7 +29,7 @@ def look(settings, clients, table):
             table=table,
             staging_schema=settings.dbt.view_schema,
             model=settings.embedding.model,
-            max_lag=settings.verify.max_lag,
+            max_lag=max_lag,
             select=[name],
             around=Surroundings(group=GROUP, **limits),
         )
@@ -36,6 +37,21 @@ def look(settings, clients, table):
         return check
 
     return judge
+
+
+@pytest.fixture
+def believing(admin):
+    """The broker takes a transaction's records without asking the coordinator for it, as brokers
+    before Kafka 3.6 do."""
+    number = str(admin.describe_cluster()["brokers"][0]["broker_id"])
+
+    def verify(value):
+        name = "transaction.partition.verification.enable"
+        admin.alter_configs([ConfigResource("BROKER", number, configs={name: value})])
+
+    verify("false")
+    yield
+    verify("true")
 
 
 def aged(count, age):
@@ -88,8 +104,16 @@ def test_a_log_that_is_kept_by_size_is_measured_on_the_brokers_disk(create, prod
     assert found.hint.endswith("raise the topic's retention.bytes")
 
 
+def send_old(producer, topic, count):
+    """Records from an hour ago, as whoever copies a topic sends them."""
+    old = int(time.time() * 1000) - HOUR
+    for number in range(count):
+        producer.send(topic, value=b"{}", partition=0, timestamp_ms=old + number)
+    producer.flush()
+
+
 def test_a_hanging_transaction_is_named_with_its_producer_and_the_command(
-    settings, create, produce, table, look
+    settings, create, produce, table, look, admin, believing
 ):
     create(1)
     produce(table.topic, aged(3, 0))
@@ -99,15 +123,40 @@ def test_a_hanging_transaction_is_named_with_its_producer_and_the_command(
     with closing(producer):
         producer.init_transactions()
         producer.begin_transaction()
-        old = int(time.time() * 1000) - HOUR
-        for number in range(4):
-            producer.send(table.topic, value=b"{}", timestamp_ms=old + number)
-        producer.flush()
+        # The coordinator never hears of it, so it will never end it.
+        place = TopicPartition(table.topic, 0)
+        producer._transaction_manager._partitions_in_transaction.add(place)
+        send_old(producer, table.topic, 4)
         found = look("K8")
         assert (found.state, found.missing.ranges) == ("fail", (Range(0, 3, 7),))
+        assert "its last record is 60 min old" in found.message
         assert found.hint.endswith(f"--topic {table.topic} --partition 0 --start-offset 3")
-        producer.abort_transaction()
+    [hanging] = [
+        one
+        for one in admin.describe_producers([place])[place].active_producers
+        if one.current_transaction_start_offset == 3
+    ]
+    admin.abort_transaction(
+        AbortTransactionSpec(place, hanging.producer_id, hanging.producer_epoch)
+    )
     assert look("K8").state == "ok"
+
+
+def test_old_records_make_no_old_transaction(settings, create, produce, table, look):
+    create(1)
+    produce(table.topic, aged(3, 0))
+    producer = KafkaProducer(
+        bootstrap_servers=settings.kafka.bootstrap_servers, transactional_id=table.topic
+    )
+    with closing(producer):
+        producer.init_transactions()
+        producer.begin_transaction()
+        send_old(producer, table.topic, 4)
+        found = look("K8")
+        assert (found.state, "begun" in found.message) == ("ok", True)
+        slow = look("K8", max_lag=0)
+        assert (slow.state, slow.missing.ranges) == ("warn", (Range(0, 3, 7),))
+        producer.abort_transaction()
 
 
 def test_a_young_transaction_is_no_alarm(settings, create, table, look):

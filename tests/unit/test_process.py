@@ -85,7 +85,7 @@ def test_what_misses_the_signal_of_its_parents_death_ends_all_the_same(tmp_path)
 import os, signal, sys
 signal.signal(signal.SIGINT, lambda number, frame: print('heard', file=sys.stderr, flush=True))
 from bictl.clients.orphan import end_after
-end_after(os.getppid(), patience=0.3)
+end_after(os.getppid(), cancel=lambda: print('cancel', file=sys.stderr, flush=True), patience=0.3)
 print(os.getpid(), flush=True)
 while True:
     signal.pause()
@@ -112,4 +112,4 @@ with Child(command, environment=os.environ, directory=errors.parent, errors=erro
     with contextlib.suppress(ProcessLookupError):
         os.kill(orphan, signal.SIGKILL)
     assert not outlived
-    assert (tmp_path / "stderr.log").read_text().count("heard") >= 2
+    assert (tmp_path / "stderr.log").read_text().split() == ["heard", "cancel", "heard", "cancel"]

@@ -402,21 +402,24 @@ def test_dbt_does_not_outlive_a_killed_bictl(stage, locked):
 
 
 @pytest.mark.sweep
-def test_dbt_ends_and_cancels_its_query_though_it_missed_the_signal(stage, locked, tmp_path):
-    missed = tmp_path / "missed"
+def test_dbt_and_its_query_end_though_it_was_interrupted_at_a_bad_moment(stage, locked, tmp_path):
+    """It leaves its queries alone, and waits for the one that waits."""
+    hit = tmp_path / "hit"
     (tmp_path / "sitecustomize.py").write_text(f"""
-import signal
+import signal, sys
 
-def miss(number, frame):
-    open({str(missed)!r}, "w").close()
-    signal.signal(signal.SIGINT, signal.default_int_handler)
+def interrupt(number, frame):
+    if task := sys.modules.get("dbt.task.runnable"):
+        open({str(hit)!r}, "w").close()
+        task.GraphRunnableTask._cancel_connections = lambda self, pool: None
+    raise KeyboardInterrupt
 
-signal.signal(signal.SIGINT, miss)
+signal.signal(signal.SIGINT, interrupt)
 """)
 
     killed_while_dbt_waits(stage, {"PYTHONPATH": str(tmp_path)})
 
-    assert missed.exists()
+    assert hit.exists()
 
 
 def test_the_command_tells_it_as_json_and_then_has_nothing_to_do(stage, cli, events):

@@ -23,8 +23,15 @@ def nobody():
     raise AssertionError("it was not to be asked")
 
 
-def transaction(age, first=10):
-    return OpenTransaction(partition=0, first=first, producer=7, epoch=0, last=MS - age * 1000)
+def transaction(age, first=10, begun=None):
+    return OpenTransaction(
+        partition=0,
+        first=first,
+        producer=7,
+        epoch=0,
+        last=MS - age * 1000,
+        began=None if begun is None else MS - begun * 1000,
+    )
 
 
 @pytest.mark.parametrize(
@@ -132,6 +139,22 @@ def test_a_transaction_warns_when_it_holds_back_and_fails_when_it_hangs(age, sta
     if state != "ok":
         assert found.missing.ranges == (Range(0, 10, 15),)
         assert found.hint.endswith("abort --topic t --partition 0 --start-offset 10")
+
+
+@pytest.mark.parametrize(
+    ("last", "begun", "state"), [(3600, 0, "ok"), (0, LAG + 1, "warn"), (0, 901, "fail")]
+)
+def test_the_coordinators_clock_tells_a_transactions_age_whatever_its_records_say(
+    last, begun, state
+):
+    held = cut(part(end=10, frontier=10))
+    held = cut(*[type(one)(**{**vars(one), "high": 15}) for one in held.parts])
+    found = topic.open_transactions(
+        held, lambda: (transaction(last, begun=begun),), limit=lambda: None, max_lag=LAG,
+        table=TABLE,
+    )  # fmt: skip
+    assert found.state == state
+    assert "begun" in found.message
 
 
 def test_the_clusters_own_limit_decides_what_hangs():
