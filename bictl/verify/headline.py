@@ -18,9 +18,10 @@ _REASONS = 3  # why something is unknown, as a sentence may have them
 def headline(report: Report) -> str:
     """The sentence for a report whose state is known."""
     if report.state is State.FAIL:
-        part = report.slice
-        said = f"; of the contents only {part.words} was looked at" if part else ""
-        return f"{broken(report.boundaries, report.checks)}{said}"
+        part, said = report.slice, broken(report.boundaries, report.checks)
+        if part and part.words not in said:
+            said += f"; of the contents only {part.words} was looked at"
+        return said
     if report.state is State.UNKNOWN:
         return _with_scope(_unknown(report), report)
     if report.partial:

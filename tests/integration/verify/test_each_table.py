@@ -8,18 +8,21 @@ from bictl.verify.report import State
 from bictl.verify.run import not_judged
 
 
-def test_a_connection_that_breaks_in_one_table_s_verdict_leaves_the_next_one_s(pipeline, clients):
+def test_a_connection_that_breaks_in_one_table_s_verdict_leaves_the_next_one_s(
+    pipeline, before_check
+):
     """The same table twice stands for two: the first loses its connection at its last check."""
     broken = []
 
-    def end_once(progress):
-        if progress.note.startswith("M1") and not broken:
-            broken.append(progress)
+    def end_once():
+        if not broken:
+            broken.append(True)
             mine = pipeline.value("select pg_backend_pid()")
             with pipeline.clients.new_database() as other:
                 other.rows("select pg_terminate_backend(%s)", [mine])
 
-    work = Work(clients=pipeline.clients, settings=pipeline.settings, run="", on_progress=end_once)
+    before_check("M1", end_once)
+    work = Work(clients=pipeline.clients, settings=pipeline.settings, run="")
     first, second = verify_each(work, [pipeline.table, pipeline.table])
     assert broken
     assert (first.state, first.complete) == (State.UNKNOWN, False)

@@ -98,15 +98,15 @@ def test_a_missing_bucket_is_unknown(pipeline):
     assert report.exit_code == 3
 
 
-def test_a_connection_that_dies_while_verifying_leaves_the_rest_unknown(pipeline):
-    def kill(progress):
+def test_a_connection_that_dies_while_verifying_leaves_the_rest_unknown(pipeline, before_check):
+    def kill():
         """Before staging is read, as soon as the snapshot is there."""
-        if progress.note.startswith("T2"):
-            with pipeline.clients.new_database() as other:
-                while not other.rows(OTHERS + " and state = 'idle in transaction'"):
-                    time.sleep(0.01)
-                other.rows(f"select pg_terminate_backend(pid) from ({OTHERS}) as others")
+        with pipeline.clients.new_database() as other:
+            while not other.rows(OTHERS + " and state = 'idle in transaction'"):
+                time.sleep(0.01)
+            other.rows(f"select pg_terminate_backend(pid) from ({OTHERS}) as others")
 
-    report = pipeline.verify(on_progress=kill)
+    before_check("T2", kill)
+    report = pipeline.verify()
     assert states(report)[2:] == ["unknown", "unknown"]
     assert report.exit_code == 3
