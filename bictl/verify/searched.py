@@ -142,9 +142,8 @@ def found_by_itself(found: Selves | None, covered: Coverage, *, table: "Table") 
         state=State.FAIL,
         evaluated=found.asked,
         missing=of_keys(found.lost),
-        message=f"not found by their own vectors: {len(found.lost)} of"
-        f" {counted(found.asked, 'row')}"
-        f" (seed {found.seed}): {of_keys(found.lost)}",
+        message=f"{len(found.lost)} of {counted(found.asked, 'row')} are not found by their own"
+        f" vectors (seed {found.seed}): {of_keys(found.lost)}",
         hint=f"bictl embed --table {table.name} --reindex",
     )
 
@@ -157,8 +156,8 @@ def of_its_text(found: Encoded, covered: Coverage, *, table: "Table") -> Finding
         state=State.FAIL,
         evaluated=found.asked,
         extra=of_keys(found.other),
-        message=f"not those of their texts: {len(found.other)} of {counted(found.asked, 'vector')}"
-        f" (seed {found.seed}): {of_keys(found.other)}; there may be more",
+        message=f"{len(found.other)} of {counted(found.asked, 'vector')} are not those of their"
+        f" texts (seed {found.seed}): {of_keys(found.other)}; there may be more",
         hint=f"bictl embed --table {table.name} --rebuild",
     )
 
