@@ -213,7 +213,7 @@ def surplus(found: Comparison, bronze: Bronze, *, table: "Table") -> Finding:
             evaluated=evaluated,
             extra=of_ranges(found.old),
             message=f"{in_words(found.old)} ({counted(total(found.old), 'row')}) of other"
-            " scripts: in no"
+            " scripts are in no"
             " object yet",
             hint=f"bictl load-bronze --table {table.name}",
         )
