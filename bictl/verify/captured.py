@@ -31,7 +31,8 @@ class SourceKeys:
 
     `missing` are in no layer, `extra` in bronze alone; `arriving` and `leaving` are on their way.
     `uncomparable` names the key's columns by which keys can only be counted; `is_least` says that
-    only some of what differs was listed. `settled` is how many seconds were given to it.
+    only some of what differs was listed, `may_be_in_objects` that Kafka discarded records which are
+    in objects and not loaded: there nobody looked. `settled` is how many seconds were given to it.
     """
 
     rows: int
@@ -42,6 +43,7 @@ class SourceKeys:
     leaving: int = 0
     uncomparable: str = ""
     is_least: bool = False
+    may_be_in_objects: bool = False
     settled: float = 0.0
 
     @property
@@ -137,8 +139,12 @@ def same_keys(found: SourceKeys, *, table: "Table", has_worker: bool) -> Finding
         actual=counted(found.live, "live key"),
         missing=found.missing,
         extra=found.extra,
-        message="; ".join(said) + f" (after {found.settled:.0f} s to arrive)",
-        hint=_repair(found, table, has_worker=has_worker),
+        message="; ".join(said)
+        + f" (after {found.settled:.0f} s to arrive)"
+        + "; not looked for in the objects that are not loaded" * found.may_be_in_objects,
+        hint=f"bictl load-bronze --table {table.name}, and again"
+        if found.may_be_in_objects
+        else _repair(found, table, has_worker=has_worker),
     )
 
 

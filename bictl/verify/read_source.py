@@ -91,6 +91,7 @@ def compare_keys(
         arriving=moved_in + len(missing & refused_keys - tail.keys),
         leaving=moved_out,
         is_least=len(chosen) < len(differing),
+        may_be_in_objects=tail.has_gap,
         settled=time.monotonic() - began,
     )
 
@@ -126,8 +127,9 @@ def _only_counted(
 class Tail:
     """What Kafka has beyond bronze: the keys of its records, read on as they come.
 
-    `ask` puts a question to Kafka, `held` is where bronze ends in each partition; `is_snapshot`
-    says that bronze holds the beginning of a snapshot that goes on.
+    `ask` puts a question to Kafka, `held` is where bronze ends in each partition, `sealed`
+    where the objects do; `is_snapshot` says that bronze holds the beginning of a snapshot that goes
+    on.
     """
 
     def __init__(
@@ -136,15 +138,18 @@ class Tail:
         table: "Table",
         *,
         held: Mapping[int, int],
+        sealed: Mapping[int, int],
         max_lag: int,
         is_snapshot: bool,
     ) -> None:
+        self._sealed = sealed
         self._ask, self._table, self._max_lag = ask, table, max_lag
         self._was_snapshot = is_snapshot
         self._position = dict(held)
         self._marks: dict[int, tuple[str, int]] = {}
         self._read = 0
         self.keys: set[str] = set()
+        self.has_gap = False  # Kafka discarded some that are in objects and not in bronze
 
     @property
     def is_long(self) -> bool:
@@ -171,6 +176,8 @@ class Tail:
             return
         for part, ends in reader.offsets(topic, parts, known=self._position).items():
             first = max(ends.start, self._position.get(part, 0))
+            held, sealed = self._position.get(part, 0), self._sealed.get(part, 0)
+            self.has_gap |= held < min(ends.start, sealed)
             if first >= ends.stable:
                 continue
             self._read += ends.stable - first

@@ -842,6 +842,11 @@ class World:
                 self._ask,
                 self.table,
                 held=held,
+                sealed={
+                    partition: self.shelf.frontier((self.life.name, partition)) or 0
+                    for partition in self.topic.partitions
+                    if self.life.accepted
+                },
                 max_lag=question.max_lag,
                 is_snapshot=any(one.is_moving(question.now, question.max_lag) for one in moving),
             ),

@@ -55,7 +55,8 @@ class Source:
 class Reader:
     """A partition with these keys; `later` come with the second look."""
 
-    def __init__(self, keys, later=(), mark="false"):
+    def __init__(self, keys, later=(), mark="false", start=0):
+        self.start = start
         self.pages, self.mark, self.seen = [list(keys), list(later)], mark, 0
 
     def describe(self, name):
@@ -67,7 +68,7 @@ class Reader:
 
     def offsets(self, topic, parts, known):
         end = len(self._all())
-        return {0: Offsets(0, end, end)}
+        return {0: Offsets(min(self.start, end), end, end)}
 
     def read(self, topic, part, *, first, end):
         value = {"op": "c", "source": {"snapshot": self.mark, "ts_ms": 1}, "after": {}}
@@ -83,7 +84,7 @@ class Reader:
         yield Chunk(records, end)
 
 
-def compare(source, live, reader=None, *, refused=(), settle=0, is_snapshot=False):
+def compare(source, live, reader=None, *, refused=(), settle=0, is_snapshot=False, sealed=0):
     reader = reader or Reader(())
     return compare_keys(
         source,
@@ -94,6 +95,7 @@ def compare(source, live, reader=None, *, refused=(), settle=0, is_snapshot=Fals
             lambda question: question(reader),
             TABLE,
             held={},
+            sealed={0: sealed},
             max_lag=300,
             is_snapshot=is_snapshot,
         ),
@@ -246,3 +248,12 @@ def test_without_a_worker_the_repair_names_no_command_that_needs_one():
     hint = captured.same_keys(found, table=TABLE, has_worker=False).hint
     assert hint.startswith("let Debezium take a new snapshot of product's rows")
     assert "[connect]" in hint
+
+
+@pytest.mark.parametrize(("sealed", "said"), [(2, True), (0, False)])
+def test_what_kafka_discarded_may_stand_in_objects_that_are_not_loaded(sealed, said):
+    found = compare(Source(ids(1, 2, 3)), ids(1), Reader(["2", "9", "3"], start=2), sealed=sealed)
+    judged = captured.same_keys(found, table=TABLE, has_worker=True)
+    assert (judged.state, found.missing.keys) == (State.FAIL, ("2",))
+    assert judged.message.endswith("not loaded") == said
+    assert judged.hint.startswith("bictl load-bronze") == said
