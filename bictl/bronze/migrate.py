@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 OLDEST_SERVER = 160000  # pg_input_error_info came with Postgres 16
 _LOCK = "bictl:migrate"
 _FILE = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+_MADE = re.compile(r"^create table ([a-z_]+\.[a-z_]+) \(", re.M)
 _NOTHING_OLD: Mapping[str, OldGeneration] = MappingProxyType({})
 
 
@@ -151,6 +152,12 @@ def check_version(database: "Database") -> None:
             else "bictl's tables are not in this database yet",
             hint="bictl migrate",
         )
+
+
+def gone_tables(database: "Database") -> list[str]:
+    """Tables that the applied files made and that are not there any more."""
+    made = [name for step in steps() for name in _MADE.findall(step.text)]
+    return [name for name in made if not _exists(database, name)]
 
 
 def _apply(database: "Database", step: Step, shipped: list[Step]) -> bool:

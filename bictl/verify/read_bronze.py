@@ -210,6 +210,7 @@ def read_schemas(database: "Database", table: "Table") -> Schemas:
 def read_mismatch(database: "Database") -> SchemaMismatch | None:
     """What is wrong with the version of bictl's tables; who never had any wants them filled too."""
     from bictl.bronze import check_version
+    from bictl.bronze.migrate import gone_tables
 
     try:
         check_version(database)
@@ -217,6 +218,11 @@ def read_mismatch(database: "Database") -> SchemaMismatch | None:
         if not columns(database, "bictl.schema_version"):
             mismatch.hint = "bictl run, which makes them; or bictl load-bronze"
         return mismatch
+    if gone := gone_tables(database):
+        return SchemaMismatch(
+            f"{', '.join(gone)}: made by bictl, and not there any more",
+            hint="restore it from a backup: bictl migrate makes only what this version adds",
+        )
     return None
 
 

@@ -479,6 +479,13 @@ def test_tables_of_another_version_are_a_failure(pipeline):
     assert not report.complete
 
 
+def test_a_table_of_bictls_that_is_gone_is_named(pipeline):
+    pipeline.execute("alter table bictl.object_ledger rename to lost")
+    check = found(pipeline.verify(select=["M1"]), "M1")
+    assert check.state is State.FAIL
+    assert check.message.startswith("bictl.object_ledger: made by bictl")
+
+
 def test_a_recorded_conflict_is_evidence_of_loss(pipeline):
     pipeline.execute(
         """insert into bictl.offset_conflict (kafka_topic, generation, kafka_partition,
