@@ -7,6 +7,7 @@ from dataclasses import replace
 from bed import send
 from catalogue import Truth, a_person, fault
 from faults_of_topics import carry_on
+from hanging import abort_hanging, begin_hanging
 from kafka import KafkaConsumer, KafkaProducer, OffsetAndMetadata, TopicPartition
 from kafka.admin import KafkaAdminClient
 
@@ -180,21 +181,20 @@ def aborted_records_sealed(bed):
 
 
 @fault(
-    "a transaction was begun and never ended",
+    "a transaction was begun, and its coordinator forgot it",
     violates="K8, failures 12",
-    repair=[a_person("abort it", lambda bed: bed.transaction.abort_transaction()), carry_on],
+    repair=[
+        a_person("abort it", lambda bed: abort_hanging(servers(bed), bed.table.topic, 1)),
+        carry_on,
+    ],
     on="jvm",
 )
 def transaction_hangs(bed):
     end = bed.facts.ends[1]
-    producer = KafkaProducer(bootstrap_servers=servers(bed), transactional_id=bed.table.topic)
-    bed.transaction = producer
-    producer.init_transactions()
-    producer.begin_transaction()
     one = next(one for one in bed.facts.records.values() if one.partition == 1)
     old = one.timestamp - 60_000  # an hour ago
-    producer.send(bed.table.topic, key=one.key, value=one.value, partition=1, timestamp_ms=old)
-    producer.flush()
+    record = {"key": one.key, "value": one.value, "partition": 1, "timestamp_ms": old}
+    begin_hanging(servers(bed), bed.table.topic, [record])
     return Truth(state="fail", by=["K8"], ranges=[(1, end, end + 1)])
 
 

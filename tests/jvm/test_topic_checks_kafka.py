@@ -4,9 +4,9 @@ import time
 from contextlib import closing
 
 import pytest
+from hanging import abort_hanging, begin_hanging
 from ingested import records
-from kafka import KafkaProducer, TopicPartition
-from kafka.admin import AbortTransactionSpec, ConfigResource
+from kafka import KafkaProducer
 
 from bictl.records import Range
 from bictl.verify import verify
@@ -37,21 +37,6 @@ def look(settings, clients, table):
         return check
 
     return judge
-
-
-@pytest.fixture
-def believing(admin):
-    """The broker takes a transaction's records without asking the coordinator for it, as brokers
-    before Kafka 3.6 do."""
-    number = str(admin.describe_cluster()["brokers"][0]["broker_id"])
-
-    def verify(value):
-        name = "transaction.partition.verification.enable"
-        admin.alter_configs([ConfigResource("BROKER", number, configs={name: value})])
-
-    verify("false")
-    yield
-    verify("true")
 
 
 def aged(count, age):
@@ -113,32 +98,18 @@ def send_old(producer, topic, count):
 
 
 def test_a_hanging_transaction_is_named_with_its_producer_and_the_command(
-    settings, create, produce, table, look, admin, believing
+    settings, create, produce, table, look
 ):
     create(1)
     produce(table.topic, aged(3, 0))
-    producer = KafkaProducer(
-        bootstrap_servers=settings.kafka.bootstrap_servers, transactional_id=table.topic
-    )
-    with closing(producer):
-        producer.init_transactions()
-        producer.begin_transaction()
-        # The coordinator never hears of it, so it will never end it.
-        place = TopicPartition(table.topic, 0)
-        producer._transaction_manager._partitions_in_transaction.add(place)
-        send_old(producer, table.topic, 4)
-        found = look("K8")
-        assert (found.state, found.missing.ranges) == ("fail", (Range(0, 3, 7),))
-        assert "its last record is 60 min old" in found.message
-        assert found.hint.endswith(f"--topic {table.topic} --partition 0 --start-offset 3")
-    [hanging] = [
-        one
-        for one in admin.describe_producers([place])[place].active_producers
-        if one.current_transaction_start_offset == 3
-    ]
-    admin.abort_transaction(
-        AbortTransactionSpec(place, hanging.producer_id, hanging.producer_epoch)
-    )
+    servers, old = settings.kafka.bootstrap_servers, int(time.time() * 1000) - HOUR
+    record = {"value": b"{}", "partition": 0, "timestamp_ms": old}
+    begin_hanging(servers, table.topic, [record] * 4)
+    found = look("K8")
+    assert (found.state, found.missing.ranges) == ("fail", (Range(0, 3, 7),))
+    assert "its last record is 60 min old" in found.message
+    assert found.hint.endswith(f"--topic {table.topic} --partition 0 --start-offset 3")
+    abort_hanging(servers, table.topic, 0)
     assert look("K8").state == "ok"
 
 
