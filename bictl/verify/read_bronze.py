@@ -221,7 +221,7 @@ def read_mismatch(database: "Database") -> SchemaMismatch | None:
     if gone := gone_tables(database):
         return SchemaMismatch(
             f"{', '.join(gone)}: made by bictl, and not there any more",
-            hint="restore it from a backup: bictl migrate makes only what this version adds",
+            hint="restore it from a backup; migrating makes only what a newer version adds",
         )
     return None
 
