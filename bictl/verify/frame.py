@@ -8,15 +8,12 @@ function's finding. What raises Unreachable, or looked at nothing, is unknown.
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import KW_ONLY, dataclass, replace
-from typing import TYPE_CHECKING
 
 from bictl.clients.relations import Missing
 from bictl.errors import BictlError, LossError, Unreachable
 from bictl.verify.layers import LAYERS
 from bictl.verify.report import Boundary, Check, Finding, Kind, State, Tally, worst
-
-if TYPE_CHECKING:
-    from bictl.verify.world import World
+from bictl.verify.world import World
 
 LEVELS = ("quick", "default", "deep")
 
@@ -35,7 +32,7 @@ class Definition:
     id: str
     title: str
     boundary: str
-    judge: Callable[["World"], Finding]
+    judge: Callable[[World], Finding]
     _: KW_ONLY
     grows: str
     level: str = "default"
@@ -71,7 +68,7 @@ class Crossing:
     upstream: str
     downstream: str
     verb: str
-    tally: Callable[["World"], Tally]
+    tally: Callable[[World], Tally]
     repair: str  # the command that carries records across; `{table}` is the table's name
     level: str = "default"
     needs_source: bool = False
@@ -82,7 +79,7 @@ class Crossing:
         return f"{self.upstream} → {self.downstream}"
 
 
-def run(definition: Definition, world: "World") -> Check:
+def run(definition: Definition, world: World) -> Check:
     """The check, evaluated now."""
     started, unreachable = time.monotonic(), False
     try:
@@ -131,7 +128,7 @@ def left_out(definition: Definition, *, waiting: str | None = None) -> Check:
 
 
 def judge(
-    crossing: Crossing, checks: Sequence[Check], world: "World", *, stopped: bool = False
+    crossing: Crossing, checks: Sequence[Check], world: World, *, stopped: bool = False
 ) -> Boundary:
     """The boundary's state: its worst check, and fail wherever the two counts do not balance."""
     mine = [check for check in checks if check.boundary == crossing.name]
@@ -155,7 +152,7 @@ def judge(
     )
 
 
-def _counted(crossing: Crossing, world: "World") -> Tally | None:
+def _counted(crossing: Crossing, world: World) -> Tally | None:
     try:
         return crossing.tally(world)
     except BictlError:
@@ -182,7 +179,7 @@ def _cannot_tell(error: BictlError) -> Finding:
     )
 
 
-def _look(definition: Definition, world: "World") -> str:
+def _look(definition: Definition, world: World) -> str:
     return f"bictl verify --table {world.table.name} --select {definition.id} --json"
 
 

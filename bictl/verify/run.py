@@ -13,6 +13,7 @@ from bictl.verify import frame
 from bictl.verify.axes import axes
 from bictl.verify.bronze import Bronze
 from bictl.verify.checks import chosen, crossings
+from bictl.verify.evidence import Question
 from bictl.verify.expired import Expired
 from bictl.verify.headline import headline
 from bictl.verify.lanes import Lanes
@@ -33,7 +34,7 @@ from bictl.verify.report import (
 )
 from bictl.verify.slices import WHOLE, Looked, Slice
 from bictl.verify.surroundings import NOTHING_AROUND, Surroundings
-from bictl.verify.world import Question, World
+from bictl.verify.world import World
 
 if TYPE_CHECKING:
     from bictl.clients.connect import ConnectWorker
