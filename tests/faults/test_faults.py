@@ -177,10 +177,12 @@ def look(bed, fault, seeing):
         result["hidden"] = hidden_by_repair(bed, fault, truth)
     hints, done = judged.hints(verdict), [_repair(bed, step) for step in steps]
     after = bed.verdict(fault.level)
-    if "T1" in judged.wrong(after):  # dbt has not tested what was loaded anew: its own hint
-        done.append(bed.bictl("transform", "--table", "product"))
-        result["repair"].append("bictl transform --table product")
-        after = bed.verdict(fault.level)
+    # dbt has not tested what came anew; `bictl repair` met what it could not load: their hints
+    for check, stage in (("T1", "transform"), ("M6", "run")):
+        if check in judged.wrong(after) and check not in fault.leaves:
+            done.append(bed.bictl(stage, "--table", "product"))
+            result["repair"].append(f"bictl {stage} --table product")
+            after = bed.verdict(fault.level)
     left = {name: said for name, said in judged.wrong(after).items() if name not in fault.leaves}
     green = after["exit_code"] == 0 and after["state"] in ("ok", "warn") and not left
     green = green and (fault.level == "quick" or after["complete"])
