@@ -12,6 +12,7 @@ bictl, whose command runs behind ours on the same pipeline.
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import sys
 import time
@@ -39,8 +40,7 @@ def main() -> None:
     for size, rounds in zip(chosen.records, _for_each(chosen.rounds, chosen.records), strict=True):
         kept = f"{chosen.kept}/{size}" if chosen.kept else ""
         with services(kept) as (settings, environment):
-            with Clients(settings) as clients:
-                print(f"{size:,} records: {fill(settings, clients, size)}", flush=True)
+            fill_aside(settings, size)
             found = measure(settings, environment, chosen.levels, rounds, chosen.against)
             print(table(found))
 
@@ -64,6 +64,20 @@ def _numbers(text: str) -> list[int]:
 def _for_each(rounds: list[int], sizes: list[int]) -> list[int]:
     """As many as there are sizes; the last one goes on."""
     return (rounds + rounds[-1:] * len(sizes))[: len(sizes)]
+
+
+def fill_aside(settings: Settings, records: int) -> None:
+    """Fills in a process of its own: a child's peak memory begins with its parent's."""
+    process = multiprocessing.get_context("spawn").Process(target=_fill, args=(settings, records))
+    process.start()
+    process.join()
+    if process.exitcode:
+        sys.exit(f"filling ended with {process.exitcode}")
+
+
+def _fill(settings: Settings, records: int) -> None:
+    with Clients(settings) as clients:
+        print(f"{records:,} records: {fill(settings, clients, records)}", flush=True)
 
 
 def fill(settings: Settings, clients: Clients, records: int) -> str:
