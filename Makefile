@@ -19,7 +19,7 @@ test-jvm: $(VENV)/full  ## against a real Kafka, Connect and Debezium; needs Jav
 faults: $(VENV)/full  ## every fault of the catalogue, and what others see of it: docs/faults.md
 	@rm -f $(FAULTS) $(FAULTS).chance
 	-BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m 'not jvm' -n 2 tests/faults/test_faults.py $(ARGS)
-	-BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m jvm tests/jvm/test_faults_kafka.py $(ARGS)
+	-BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m jvm tests/jvm/test_faults_kafka.py tests/jvm/test_faults_source.py $(ARGS)
 	-BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m 'not jvm' -n 2 $(BY_CHANCE) $(ARGS)
 	-BICTL_FAULTS_RESULTS=$(FAULTS) $(BIN)/pytest -m jvm tests/jvm/test_healthy_kafka.py $(ARGS)
 	@$(BIN)/python tests/faults/table.py $(FAULTS) --markdown > docs/faults.md || true

@@ -17,7 +17,7 @@ from bictl.cdc.signal import Channel, Signal
 from bictl.cdc.validate import Around, Verdict, ask, check, look
 from bictl.cdc.verbs import DELETE, PAUSE, RESTART_ALL, RESTART_FAILED, RESUME, STOP
 from bictl.cdc.version import kafka_version, need_version
-from bictl.cdc.words import command, counted
+from bictl.cdc.words import command
 
 __all__ = [
     "DELETE",
@@ -54,7 +54,6 @@ __all__ = [
     "check_values",
     "command",
     "consequences",
-    "counted",
     "decode",
     "exit_code",
     "failure",

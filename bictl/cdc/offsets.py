@@ -9,7 +9,8 @@ from bictl.cdc.change import Change
 from bictl.cdc.patience import Patience, await_effect
 from bictl.cdc.position import decode
 from bictl.cdc.version import need_version
-from bictl.cdc.words import command, counted, states
+from bictl.cdc.words import command, states
+from bictl.counted import counted
 from bictl.errors import TimedOut, UsageError
 
 if TYPE_CHECKING:

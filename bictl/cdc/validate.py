@@ -23,6 +23,7 @@ from bictl.cdc.neighbours import (
 from bictl.cdc.patience import unless
 from bictl.cdc.references import check_secrets
 from bictl.cdc.rules import check_values
+from bictl.counted import counted
 from bictl.errors import NotFound, StageFailed, TimedOut, Unreachable
 from bictl.records import Stop, never_stop
 from bictl.settings import Table
@@ -92,7 +93,7 @@ class Verdict:
         """The verdict in words."""
         if not self.findings:
             return "nothing is wrong" if self.asked else "no rule is broken"
-        return f"{_count(self.failures, 'error')}, {_count(self.warnings, 'warning')}"
+        return f"{counted(len(self.failures), 'error')}, {counted(len(self.warnings), 'warning')}"
 
 
 def check(
@@ -179,10 +180,6 @@ def _is_away(text: str) -> bool:
 
 def _hint(text: str) -> str:
     return _LOGIN_HINT if _LOGIN.search(text) else ""
-
-
-def _count(found: Sequence[Finding], word: str) -> str:
-    return f"{len(found)} {word}{'' if len(found) == 1 else 's'}"
 
 
 def _theirs(key: str, message: str, hint: str = "") -> Finding:

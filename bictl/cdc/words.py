@@ -4,6 +4,8 @@ import shlex
 from collections import Counter
 from typing import TYPE_CHECKING
 
+from bictl.counted import counted
+
 if TYPE_CHECKING:
     from bictl.clients.connect import Connector
 
@@ -13,11 +15,6 @@ def states(connector: "Connector") -> str:
     counts = Counter(task.state for task in connector.tasks)
     tasks = [f"{counted(count, 'task')} {state}" for state, count in sorted(counts.items())]
     return ", ".join([connector.state, *(tasks or ["no task"])])
-
-
-def counted(count: int, noun: str) -> str:
-    """`1 task`, `2 tasks`."""
-    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def command(verb: str, name: str, *flags: str) -> str:

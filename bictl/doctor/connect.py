@@ -4,6 +4,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING
 
 from bictl import cdc
+from bictl.counted import counted
 from bictl.doctor.probe import Answer, Probe
 from bictl.errors import NotFound
 
@@ -34,7 +35,7 @@ def _worker(worker: "ConnectWorker") -> Answer:
 def _connector(worker: "ConnectWorker", settings: "Connect") -> Answer:
     [status] = cdc.status(worker, name=settings.connector)
     if status.health == "ok":
-        return Answer("ok", f"RUNNING, {cdc.counted(len(status.tasks), 'task')}")
+        return Answer("ok", f"RUNNING, {counted(len(status.tasks), 'task')}")
     return Answer(status.health, status.reason, status.hint)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bictl.counted import counted
 from bictl.records import Range
 
 
@@ -75,14 +76,14 @@ class IngestResult:
         frontier = ", ".join(f"{part.partition}:{part.next}" for part in self.partitions)
         left = sum(len(part.waiting) for part in self.partitions)
         if self.dry_run:
-            would = f"would read at most {_count(left, 'record')}" if left else "nothing to do"
+            would = f"would read at most {counted(left, 'record')}" if left else "nothing to do"
             return would, f"frontier {frontier}"
         adopted = self._sum("adopted")
         if not self.batches and not adopted:
             return "nothing to do" if not left else "nothing was read", f"frontier {frontier}"
-        said = [f"wrote {_count(self.batches, 'batch')}, {_count(self.records, 'record')}"]
+        said = [f"wrote {counted(self.batches, 'batch')}, {counted(self.records, 'record')}"]
         if adopted:
-            said.append(f"adopted {_count(adopted, 'batch')} of another run")
+            said.append(f"adopted {counted(adopted, 'batch')} of another run")
         said.append(f"frontier {frontier}")
         if left:
             said.append(f"{left} offsets are left")
@@ -109,8 +110,3 @@ class IngestResult:
 
     def _sum(self, name: str) -> int:
         return sum(getattr(part, name) for part in self.partitions)
-
-
-def _count(number: int, word: str) -> str:
-    plural = f"{word}es" if word.endswith("h") else f"{word}s"
-    return f"{number} {word if number == 1 else plural}"

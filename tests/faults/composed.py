@@ -85,8 +85,6 @@ class Damaged:
             tombstones=sum(line.op == "" for line in lines.values()),
             sha256=hashlib.sha256(body).hexdigest(),
         )
-        if not lines:
-            forged = dataclasses.replace(forged, min_timestamp=None, max_timestamp=None)
         self.pipeline.put(key, body, forged.to_metadata())
         one.lines, one.seal = lines, forged.sha256
 

@@ -8,6 +8,7 @@ from bictl.cli.cdc.worker import Name, connector_name, patience, worker
 from bictl.cli.confirm import Yes, confirm, need_person
 from bictl.cli.session import session
 from bictl.cli.view import Column, View
+from bictl.counted import counted
 
 app = group("How far a connector is, as the worker keeps it: show, reset.")
 
@@ -45,7 +46,7 @@ def show(context: typer.Context, name: Name = None) -> None:
         chosen = connector_name(here, name)
         rows = stage.show_offsets(worker(here), chosen)
         view = View(schema="bictl.cdc-offsets/1", columns=COLUMNS, rows=rows)
-        here.screen.done(view, f"{chosen}: {stage.counted(len(rows), 'offset')}")
+        here.screen.done(view, f"{chosen}: {counted(len(rows), 'offset')}")
 
 
 @app.command(cls=Command)
