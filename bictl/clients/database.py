@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import psycopg2
+import psycopg2.errors
 import psycopg2.extensions
 from psycopg2 import sql
 
@@ -286,6 +287,11 @@ class Database:
     def refusal(error: BaseException) -> tuple[str, str] | None:
         """(SQLSTATE, Postgres's words) when it was the data that Postgres refused, else None."""
         return database_errors.refusal(error)
+
+    @staticmethod
+    def waited_for_a_lock(error: BaseException) -> bool:
+        """Whether it was `lock_timeout` that ended the statement."""
+        return isinstance(error.__cause__, psycopg2.errors.LockNotAvailable)
 
     @staticmethod
     def details(error: BaseException) -> tuple[str, str]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _LOOK = 0.1  # seconds between two looks at `stop`
 _SOON = 0.5  # seconds that a check at work has to end when the run has to
-_CANCELLED = 1.0  # and its statement in Postgres after that, once it was asked to
+_CANCELLED, _ASKED = 1.0, 4  # and its statement in Postgres after that, when asked so many times
 
 
 class Lanes:
@@ -46,8 +46,9 @@ class Lanes:
         self._ended = threading.Condition()
         self._going = 0
 
-    def run(self) -> tuple[list[Check], bool]:
-        """Every check in the order of the definitions, and whether all lanes have ended."""
+    def run(self) -> list[Check]:
+        """Every check in the order of the definitions; the world is abandoned to a lane that has
+        not ended."""
         lanes: dict[str, list[Definition]] = {}
         for definition in self._definitions:
             lanes.setdefault(definition.lane, []).append(definition)
@@ -58,11 +59,10 @@ class Lanes:
             threading.Thread(
                 target=self._work, args=(lane,), name=f"verify {name}", daemon=True
             ).start()
-        ended = self._wait()
+        self._world.abandoned = not self._wait()
         if self._broken:
             raise self._broken[0]
-        checks = [self._done.get(one.id) or self._left_out(one) for one in self._definitions]
-        return checks, ended
+        return [self._done.get(one.id) or self._left_out(one) for one in self._definitions]
 
     def _work(self, lane: Sequence[Definition]) -> None:
         try:
@@ -112,8 +112,11 @@ class Lanes:
             for name, thread in list(self._begun.items())
             if name not in self._done
         }
-        self._world.cancel()
-        return self._all_end_within(_CANCELLED)
+        for _ in range(_ASKED):  # a statement may begin after it was asked
+            self._world.cancel()
+            if self._all_end_within(_CANCELLED / _ASKED):
+                return True
+        return False
 
     def _all_end_within(self, seconds: float) -> bool:
         until = time.monotonic() + seconds

@@ -119,8 +119,7 @@ def verify(
     )
     world = World(reader, objects, database, question)
     try:
-        checks, ended = Lanes(definitions, world, stop=stop, on_progress=on_progress).run()
-        world.abandoned = not ended
+        checks = Lanes(definitions, world, stop=stop, on_progress=on_progress).run()
         if not definitions:
             checks.append(_none_applies(table, select))
         boundaries = [

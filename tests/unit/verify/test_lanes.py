@@ -17,7 +17,10 @@ def world(**more):
 
 
 def lanes(definitions, *, stop=lambda: False, **more):
-    return Lanes(definitions, world(**more), stop=stop, on_progress=lambda _: None).run()
+    """The checks, and whether every lane has ended."""
+    of = world(**more)
+    found = Lanes(definitions, of, stop=stop, on_progress=lambda _: None).run()
+    return found, not of.abandoned
 
 
 def definition(name, judge=lambda _: passed(1), **fields):
@@ -64,6 +67,27 @@ def test_a_probe_that_never_ends_is_left_behind_and_everything_else_is_told():
     assert [check.state for check in found] == [State.UNKNOWN, State.UNKNOWN, State.OK]
     assert (ended, asked.is_set()) == (False, True)
     hangs.set()
+
+
+def test_what_begins_after_it_was_asked_to_end_is_asked_once_more():
+    """A statement that was not sent yet when the server was asked to give up."""
+    done, asked, ended_by = threading.Event(), [], threading.Event()
+
+    def cancel():
+        asked.append(1)
+        if len(asked) == 2:
+            ended_by.set()
+
+    found, ended = lanes(
+        [
+            definition("K1", lambda _: passed(ended_by.wait(30))),
+            definition("B1", lambda _: passed(done.set() is None)),
+        ],
+        stop=done.is_set,
+        cancel=cancel,
+    )
+    assert (ended, len(asked)) == (True, 2)
+    assert [check.id for check in found] == ["K1", "B1"]
 
 
 def test_a_bug_in_one_lane_ends_the_run():

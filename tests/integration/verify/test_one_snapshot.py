@@ -1,0 +1,57 @@
+"""One moment on two connections: what they have read is locked, each against the other's next."""
+
+import threading
+
+import pytest
+
+from bictl.verify.one_snapshot import OneSnapshot
+
+BRONZE = "bronze.product_cdc"
+WAITING = "select count(*) from pg_locks where not granted and relation is not null"
+
+
+def count(database):
+    return database.value(f"select count(*) from {BRONZE}")
+
+
+def beside(work):
+    """The work in a thread, and where its result will be."""
+    found = []
+    thread = threading.Thread(target=lambda: found.append(work()), daemon=True)
+    thread.start()
+    return thread, found
+
+
+def until(question):
+    """Asks until there is something to be seen."""
+    for _ in range(200):
+        if question():
+            return
+        threading.Event().wait(0.05)
+    raise AssertionError("nothing was seen within ten seconds")
+
+
+@pytest.mark.timeout(60)
+def test_a_reindex_between_two_readings_holds_nobody_up(pipeline):
+    """It waits for what the first connection has read, and the second one waits for it."""
+    with (
+        pipeline.clients.new_database() as first,
+        pipeline.clients.new_database() as admin,
+        pipeline.clients.new_database() as looking,
+    ):
+        snapshot = OneSnapshot(first)
+        snapshot.open()
+        there = snapshot.read(count)
+        tidied, _ = beside(lambda: admin.autocommit(f"reindex table {BRONZE}"))
+        until(lambda: looking.value(WAITING) == 1)
+        slow, _ = beside(lambda: snapshot.read(lambda one: one.rows("select pg_sleep(4)")))
+        until(lambda: not snapshot._free)
+        read, found = beside(lambda: snapshot.read(count))
+        until(lambda: looking.value(WAITING) == 2)
+        read.join(20)
+        assert found == [there]
+        assert not slow.is_alive()
+        assert tidied.is_alive()
+        snapshot.close()
+        tidied.join(20)
+        assert not tidied.is_alive()
