@@ -70,6 +70,8 @@ class Life(RuleBasedStateMachine):
         """Their lines have to be the topic's, whatever the cut."""
         for key in set(self.pipeline.batches()) - self.model.objects.keys():
             body, metadata = self.pipeline.objects.get(key)
+            if not metadata:  # a foreign one
+                continue
             partition, first, after = (
                 int(metadata[f"bictl-{name}"]) for name in ("partition", "first", "next")
             )
