@@ -21,14 +21,14 @@ def eight(bictl):
 
     def start(*words, **how):
         together = [bictl.start(*words, **how) for _ in range(EIGHT)]
-        spoken = [process.communicate(timeout=240) for process in together]
+        spoken = [process.communicate(timeout=480) for process in together]
         return [(process.returncode, *said) for process, said in zip(together, spoken, strict=True)]
 
     return start
 
 
 def test_eight_whole_runs_that_wait_all_end_well(produced, eight, clients, cli):
-    ended = eight("run", "--lock-wait", "200", "--json")
+    ended = eight("run", "--lock-wait", "400", "--json")
     assert {code for code, *_ in ended} == {0}, ended
     assert clients.database.value("select sum(n_loaded) from bictl.object_ledger") == COUNT
     assert cli("verify", "-q").exit_code == 0

@@ -25,7 +25,10 @@ def test_a_count_from_outside_is_held_against_the_live_keys(pipeline):
     assert look(pipeline, "S5", expected_rows=rows).state == "ok"
     found = look(pipeline, "S5", expected_rows=rows + 1)
     assert (found.state, found.expected, found.actual) == ("fail", str(rows + 1), str(rows))
-    assert found.hint == "bictl cdc snapshot --table product"
+    assert found.hint == (
+        "let Debezium take a new snapshot of product's rows; with its worker as [connect] url:"
+        " bictl cdc snapshot --table product"
+    )
 
 
 def test_commits_above_the_frontier_are_named(pipeline):
