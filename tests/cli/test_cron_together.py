@@ -27,6 +27,7 @@ def eight(bictl):
     return start
 
 
+@pytest.mark.timeout(600)
 def test_eight_whole_runs_that_wait_all_end_well(produced, eight, clients, cli):
     ended = eight("run", "--lock-wait", "400", "--json")
     assert {code for code, *_ in ended} == {0}, ended
