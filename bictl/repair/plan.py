@@ -208,7 +208,7 @@ def _doubted(case: _Case, amiss: list[Check]) -> list[Left]:
 
 
 def _staging(case: _Case) -> Plan:
-    wrong = case.wrong("T1", "T2", "T3", "T4", "T5", "T6", command="bictl transform")
+    wrong = case.wrong("T1", "T2", "T3", "T4", "T5", "T6", "T7", command="bictl transform")
     if not wrong:
         return Plan()
     return Plan(

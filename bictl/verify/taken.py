@@ -70,11 +70,12 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
     if found.waiting or found.rows_wait:
         said = [counted(len(found.waiting), "old object")] if found.waiting else []
         said += [f"rows of {table.bronze}"] if found.rows_wait else []
+        are = "is" if len(found.waiting) == 1 and not found.rows_wait else "are"
         return Finding(
             state=State.WARN,
             evaluated=evaluated,
             extra=of_keys(found.waiting),
-            message=f"{' and '.join(said)} are not taken over yet",
+            message=f"{' and '.join(said)} {are} not taken over yet",
             hint=f"bictl load-bronze --table {table.name}",
         )
     if found.bad:

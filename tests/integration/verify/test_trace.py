@@ -23,6 +23,7 @@ BRONZE = "bronze.product_cdc"
 STAGING = "staging_staging.stg_product"
 VECTORS = "analytics_features.product_embeddings"
 OLD = 1_715_680_000_000
+LAG = 86_400  # longer than a session, in which the pipeline is made once
 LAYERS = ("source", "Kafka", "objects", "ledger", "bronze", "key", "staging", "vectors")
 
 
@@ -35,7 +36,7 @@ def look(
     table: Table | None = None,
     **limits: object,
 ) -> Trace:
-    """A trace an hour later, when nothing is on its way any more; or now."""
+    """A trace two days later, when nothing is on its way any more; or now."""
     table = table or settings.table("product")
     return trace(
         clients.reader,
@@ -43,10 +44,10 @@ def look(
         clients.database,
         table=table,
         asked=asked,
-        limits=Limits(max_lag=300, **limits),
+        limits=Limits(max_lag=LAG, **limits),
         staging=f"staging_staging.{table.staging}",
         model=settings.embedding.model,
-        now=datetime.now(UTC) + timedelta(hours=late),
+        now=datetime.now(UTC) + late * timedelta(days=2),
     )
 
 
