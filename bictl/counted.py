@@ -3,11 +3,11 @@
 _MANY = {"is": "are", "was": "were", "has": "have"}
 
 
-def counted(number: int, noun: str, verb: str = "") -> str:
+def counted(number: int, noun: str, verb: str = "", *, form: str = "") -> str:
     """`1 key`, `2 keys`; with a verb `1 batch is`, `2 batches are`. The noun may have words before
-    it."""
+    it; `form` is how the number is written, such as "," for `1,000`."""
     one = number == 1
-    words = [str(number), noun if one else _plural(noun)]
+    words = [format(number, form), noun if one else _plural(noun)]
     return " ".join([*words, verb if one else _MANY.get(verb, verb.removesuffix("s"))]).rstrip()
 
 

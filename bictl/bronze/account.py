@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bictl.bronze.batch import DamagedObject
 from bictl.bronze.store import Conflict, Stored
+from bictl.counted import counted
 from bictl.errors import BatchConflict, StageFailed
 from bictl.records import Manifest, Range
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo
 
+_count = partial(counted, form=",")
 _SHOWN = 5  # names in a message
 _KEPT = "kept in bronze and in no object, which expired or was lost (bictl verify tells which)"
 
@@ -201,7 +204,3 @@ def _some(names: Iterable[str]) -> str:
     known = list(names)
     more = f" and {len(known) - _SHOWN} more" if len(known) > _SHOWN else ""
     return f"{', '.join(known[:_SHOWN])}{more}"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

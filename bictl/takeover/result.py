@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
+from bictl.counted import counted
 from bictl.ingest.old_objects import BadLine, Note, in_words
 from bictl.takeover.seal import Different
 
+_count = partial(counted, form=",")
 _KEPT = 100  # bad lines and differences that are named
 
 
@@ -90,8 +93,3 @@ class TakeoverResult:
         """The counts."""
         names = ("table", "generation", "objects", "batches", "records", "bad_lines", "differing")
         return {name: getattr(self, name) for name in names}
-
-
-def _count(number: int, noun: str) -> str:
-    many = f"{noun}es" if noun.endswith("h") else f"{noun}s"
-    return f"{number:,} {noun if number == 1 else many}"

@@ -61,8 +61,7 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
             evaluated=evaluated,
             missing=of_ranges(found.lost),
             message=f"{in_words(found.lost)} ({counted(total(found.lost), 'record')}) of"
-            f" generation {LEGACY}"
-            " were taken over and are in no object any more",
+            f" generation {LEGACY} were taken over and are in no object any more",
             hint="restore their objects from the bucket's backup; or delete"
             f" {of_keys(found.notes)}, and take over anew what old objects still hold:"
             f" bictl load-bronze --table {table.name}",
@@ -86,8 +85,7 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
             evaluated=evaluated,
             extra=of_keys([key for key, _, _ in found.bad], count),
             message=f"{counted(count, 'line')} of old objects are no records: {key} line"
-            f" {line.line}:"
-            f" {line.reason}",
+            f" {line.line}: {line.reason}",
             hint="they stay where they are; what Kafka still has of them: bictl ingest"
             f" --table {table.name} --fill",
         )
@@ -95,7 +93,6 @@ def taken_over(found: Taken, *, table: "Table") -> Finding:
     if found.legacy:
         said.append(
             f"{counted(found.legacy, 'record')} of generation {LEGACY}: what that topic held"
-            " beside them"
-            " is unknown"
+            " beside them is unknown"
         )
     return passed(evaluated, "; ".join(said))
