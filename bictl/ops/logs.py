@@ -12,7 +12,7 @@ from bictl.settings.redact import redact
 
 _NOISY = ("kafka", "boto3", "botocore", "s3transfer", "urllib3", "asyncio", "sentence_transformers")
 _OWN = (logging.WARNING, logging.INFO, logging.DEBUG)
-_VENDOR = (logging.CRITICAL, logging.WARNING, logging.DEBUG)
+_VENDOR = (logging.WARNING, logging.WARNING, logging.DEBUG)
 
 
 def set_up_logs(
@@ -27,9 +27,11 @@ def set_up_logs(
     """Sets the root logger; `form` is text or json, `verbose` counts the -v.
 
     bictl's own loggers say warnings, with -v what they do, with -vv everything, with `quiet` only
-    errors. The clients' packages speak from -v on: what matters of theirs comes back as an
-    exception anyway. `kept` hears what the loggers do, whatever is shown. Every record is redacted
-    when it is read, so that handlers which a package brings along see no secret either.
+    errors. The clients' packages are shown and kept from -v on: what matters of theirs comes back
+    as an exception anyway; their warnings are made all the same, since
+    `clients/topic_connection.py` hears a broker's refusal in them. `kept` hears what the loggers
+    do, whatever is shown. Every record is redacted when it is read, so that handlers which a
+    package brings along see no secret either.
     """
     handler: logging.Handler = logging.StreamHandler(stream or sys.stderr)
     handler.setFormatter((_JsonFormatter if form == "json" else _TextFormatter)(run))
@@ -37,6 +39,9 @@ def set_up_logs(
     handler.setLevel(shown)
     root = logging.getLogger()
     root.handlers[:] = [handler] if kept is None else [handler, kept]
+    if not verbose:
+        for one in root.handlers:
+            one.addFilter(_without_noise)
     root.setLevel(logging.WARNING)
     own = min([shown, logging.WARNING] if kept is None else [shown, kept.level])
     logging.getLogger("bictl").setLevel(own)
@@ -44,6 +49,11 @@ def set_up_logs(
         logging.getLogger(name).setLevel(_VENDOR[min(verbose, 2)])
     logging.setLogRecordFactory(_RedactedRecord)
     logging.captureWarnings(True)
+
+
+def _without_noise(record: logging.LogRecord) -> bool:
+    """Whether a record is to be heard without -v: bictl's own are, and what is critical."""
+    return record.levelno >= logging.CRITICAL or record.name.split(".")[0] not in _NOISY
 
 
 class _RedactedRecord(logging.LogRecord):

@@ -57,7 +57,7 @@ def test_a_login_where_the_broker_has_none_is_told(broker):
 
 def test_a_real_broker_is_well_and_a_fetch_agrees_with_its_ends(settings, create, produce, table):
     create(2)
-    produce(table.topic, records(50), 2)
+    produce(table.topic, aged(50, 0), 2)
     found = found_in(settings)
     assert {one.state for one in found.values()} == {"ok"}
     assert found["ends"].detail == "50 offsets; a fetch says the same"

@@ -9,6 +9,7 @@ from kafka.admin import ACL, ACLOperation, ACLPermissionType, ResourcePattern, R
 
 from bictl.clients.topics import TopicReader
 from bictl.errors import AccessDenied, ConfigError
+from bictl.ops.logs import set_up_logs
 from bictl.settings import Kafka, Secret
 
 pytestmark = [pytest.mark.jvm, pytest.mark.timeout(120)]
@@ -39,6 +40,12 @@ def reader(broker):
     yield open_reader
     for one in opened:
         one.close()
+
+
+@pytest.fixture(autouse=True)
+def logs():
+    """As in a command without -v: a refusal is heard in the client's log, whatever is shown."""
+    set_up_logs()
 
 
 def allow(admin, operation: ACLOperation, topic: str) -> None:

@@ -66,7 +66,7 @@ def test_control_characters_of_a_message_are_shown_and_never_obeyed(stream):
 
 @pytest.mark.parametrize(
     ("verbose", "own", "vendor"),
-    [(0, logging.WARNING, None), (1, logging.INFO, logging.WARNING), (2, 10, 10)],
+    [(0, logging.WARNING, logging.CRITICAL), (1, logging.INFO, logging.WARNING), (2, 10, 10)],
 )
 def test_verbosity_opens_our_own_logs_first_and_the_clients_packages_last(
     stream, verbose, own, vendor
@@ -75,8 +75,21 @@ def test_verbosity_opens_our_own_logs_first_and_the_clients_packages_last(
     assert logging.getLogger("bictl.x").isEnabledFor(own)
     assert not logging.getLogger("bictl.x").isEnabledFor(own - 1)
     for name in ("kafka.conn", "botocore.auth", "urllib3.connectionpool"):
-        expected = vendor or logging.CRITICAL
-        assert logging.getLogger(name).getEffectiveLevel() == expected
+        for level in (10, 20, 30, 40, 50):
+            logging.getLogger(name).log(level, "%s said at %d", name, level)
+            assert (f"{name} said at {level}" in stream.getvalue()) == (level >= vendor)
+
+
+def test_what_the_clients_say_is_heard_by_who_listens_to_them_whatever_is_shown(stream):
+    set_up_logs(run=RUN, stream=stream)
+    theirs = io.StringIO()
+    handler = logging.StreamHandler(theirs)
+    logging.getLogger("kafka").addHandler(handler)
+    try:
+        logging.getLogger("kafka.net").warning("the login was refused")
+    finally:
+        logging.getLogger("kafka").removeHandler(handler)
+    assert (theirs.getvalue(), stream.getvalue()) == ("the login was refused\n", "")
 
 
 @pytest.mark.parametrize("form", ["text", "json"])
