@@ -76,6 +76,11 @@ class Screen:
             fits = _fits(view, console.width)
             console.print(_table(view, console.width) if fits else _blocks(view))
 
+    def prepare(self) -> None:
+        """Loads what writing needs: with -q it may not have been, and takes its time."""
+        self._console(sys.stderr)
+        _text("")
+
     @property
     def width(self) -> int:
         """How many cells a line of stdout has."""

@@ -205,6 +205,7 @@ def _deadline(here: Session, seconds: float | None, *, is_error: bool) -> Iterat
         here.late = _late(here, seconds)
         here.stop.set()
         _start(timers, GRACE, end)
+        here.screen.prepare()  # for the last words, which a forced end does not wait for
 
     def end() -> None:
         late = here.late or _late(here, seconds)

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from bictl import assets
 from bictl.clients.key_parts import each, identity
+from bictl.search.query import MOST_NEIGHBOURS as WIDEST
+from bictl.search.query import NEIGHBOURS as USUAL
 from bictl.search.query import plan_of
 from bictl.verify.searched import APART, NEIGHBOURS, Encoded, Recall, Selves, Use
 
@@ -19,7 +21,6 @@ NEWEST, OTHERS = 20, 80  # rows that have to find themselves
 TEXTS = 128  # that are encoded once more: about a second
 SAME = 1e-5  # a distance that is none
 _AGAIN = 1e-6  # two ways to the same distance differ in the last bits
-_SETTINGS = {"neighbours": 200, "timeout": "0"}
 
 
 class _Undo(Exception):
@@ -43,7 +44,7 @@ def read_use(
 def read_recall(database: "Database", table: "Table", seed: str) -> Recall:
     """The nearest vectors of a sample, by the index and by comparing all."""
     asked = {"seed": seed, "size": RECALLED, "nearest": NEIGHBOURS}
-    with _asking(database):
+    with _asking(database, USUAL):
         sample = database.rows(_named(database, "verify/vector_recall", table), asked)
     if not sample:
         return Recall(asked=0, wanted=0, found=0, seed=seed)
@@ -86,17 +87,27 @@ def _nearest(
 
 def read_selves(database: "Database", table: "Table", seed: str) -> Selves:
     """Rows that are not among the nearest of their own vectors, unless as many others are equal."""
+    query = _named(database, "verify/vector_selves", table)
     parameters = {
         "seed": seed,
         "newest": NEWEST,
         "others": OTHERS,
         "nearest": NEIGHBOURS,
         "same": SAME,
+        "keys": None,
     }
-    with _asking(database):
-        found = database.rows(_named(database, "verify/vector_selves", table), parameters)
+    with _asking(database, USUAL):
+        found = database.rows(query, parameters)
+    unseen = [key for key, is_found in found if not is_found]
+    wide: list[tuple[str, bool]] = []
+    if unseen:
+        with _asking(database, WIDEST):
+            wide = database.rows(query, {**parameters, "keys": unseen})
     return Selves(
-        asked=len(found), seed=seed, lost=tuple(key for key, is_found in found if not is_found)
+        asked=len(found),
+        seed=seed,
+        lost=tuple(key for key, is_found in wide if not is_found),
+        far=tuple(key for key, is_found in wide if is_found),
     )
 
 
@@ -143,10 +154,10 @@ def _named(database: "Database", name: str, table: "Table") -> Any:
 
 
 @contextmanager
-def _asking(database: "Database") -> Iterator[None]:
+def _asking(database: "Database", neighbours: int) -> Iterator[None]:
     """As search asks, and through the index however few the vectors are."""
     with _undone(database):
-        database.rows(assets.sql("search/settings"), _SETTINGS)
+        database.rows(assets.sql("search/settings"), {"neighbours": neighbours, "timeout": "0"})
         database.execute("set local enable_seqscan = off")
         yield
 

@@ -1,5 +1,5 @@
 -- Whether each of the newest rows, and of others chosen by a seed, is found by its own vector. A
--- row with more twins than are asked for is found with any of them.
+-- row with more twins than are asked for is found with any of them. `keys` leaves all others out.
 with chosen as materialized (
     (
         select {id} as key, embedding
@@ -29,4 +29,5 @@ cross join lateral (
         limit %(nearest)s
     ) near
 ) n
+where %(keys)s::text[] is null or c.key = any(%(keys)s::text[])
 order by c.key

@@ -10,7 +10,9 @@ from bictl.clients.database import Database
 from bictl.local.postgres import SUPERUSER
 from bictl.local.state import load as load_state
 from bictl.settings.secret import Secret
+from bictl.verify import read_searched
 from bictl.verify.report import State
+from bictl.verify.searched import found_by_itself
 
 VECTORS = "analytics_features.product_embeddings"
 INDEX = "analytics_features.product_embeddings_hnsw"
@@ -70,6 +72,34 @@ def test_rows_that_are_in_no_index_are_lost_to_their_own_vectors_until_it_is_mad
     assert (check.state, check.missing.keys) == (State.FAIL, ("24",))
     assert check.hint == "bictl embed --table product --reindex"
     assert report.exit_code == 1
+
+
+def test_a_row_that_a_usual_search_walks_past_and_a_wide_one_finds_is_not_lost(
+    pipeline, monkeypatch
+):
+    """An index over a million vectors has some; here one with few links, asked for little."""
+    pipeline.execute(
+        """
+        select setseed(0.5);
+        create table public.poorly_linked as
+        select number as product_id, now() as embedded_at,
+            (
+                select array_agg(random() - 0.5) from generate_series(1, 32 + 0 * number)
+            )::vector(32) as embedding
+        from generate_series(1, 3000) as number;
+        create index on public.poorly_linked
+        using hnsw (embedding vector_cosine_ops) with (m = 4, ef_construction = 8);
+        """
+    )
+    monkeypatch.setattr(read_searched, "USUAL", 1)
+    poor = replace(pipeline.settings.table("product"), embeddings="public.poorly_linked")
+    with Database(pipeline.settings.postgres) as database:
+        selves = read_searched.read_selves(database, poor, "seed")
+    assert len(selves.far) > 10
+    assert len(selves.lost) < 5  # a graph so poor may hold some that nothing leads to
+    said = found_by_itself(replace(selves, lost=()), selves, table=poor)
+    assert said.state is State.OK
+    assert selves.far[0] in said.message
 
 
 @pytest.mark.sweep
