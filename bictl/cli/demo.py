@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from bictl.cli import live, search, stack, verify
+from bictl.cli import live, search, stack, verdict
 from bictl.cli.app import single
 from bictl.cli.run import run_and_say
 from bictl.cli.session import Session, session
@@ -211,7 +211,7 @@ def _show(
     from bictl.verify.present import as_document
 
     if here.options.quiet and not here.options.output:
-        verify.complain(here, [report])
+        verdict.complain(here, [report])
         return
     table = here.settings.table(TABLE)
     views = [(question, search.view_of(result, table)) for question, result in results]
@@ -222,14 +222,14 @@ def _show(
         for question, view in views:
             if view.rows:  # a small catalogue has no answer to some
                 here.screen.show(replace(view, title=f"{question.shows}: {question.typed}"))
-    verify.show_tables(here, [report])
+    verdict.show_tables(here, [report])
 
 
 def _document(
     published: "Published",
     steps: Sequence[dict[str, Any]],
     views: Sequence[tuple[Question, View]],
-    verdict: dict[str, Any],
+    judged: dict[str, Any],
     more: dict[str, Any],
 ) -> View:
     return View(
@@ -245,7 +245,7 @@ def _document(
                 "resumed": published.resumed,
             },
             "searches": [{**view.extra, "hits": list(view.rows)} for _, view in views],
-            "verify": verdict,
+            "verify": judged,
             **more,
         },
     )

@@ -97,7 +97,7 @@ def _say(here: Session, table: str, step: "Step") -> None:
 
 def _show(here: Session, results: "list[Repaired]") -> int:
     """The steps, what is left, and the verdicts; the exit code."""
-    from bictl.cli.verify import complain
+    from bictl.cli.verdict import complain
     from bictl.pipeline import worst_code
 
     code = worst_code([found.exit_code for found in results])
