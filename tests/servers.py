@@ -11,7 +11,7 @@ from contextlib import closing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from email.utils import formatdate
 from pathlib import Path
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 import trustme
 
@@ -161,7 +161,8 @@ class _Careless(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         path, _, query = self.path.partition("?")
         if "list-type" in query:
-            self._list(path, parse_qs(query).get("prefix", [""])[0])
+            asked = parse_qs(query)
+            self._list(path, asked.get("prefix", [""])[0], asked.get("delimiter", [""])[0])
         elif path.count("/") == 1:  # the bucket
             self._answer(200)
         elif path not in self.server.objects:
@@ -179,15 +180,24 @@ class _Careless(http.server.BaseHTTPRequestHandler):
         self.server.objects.pop(self.path, None)
         self._answer(204)
 
-    def _list(self, bucket: str, prefix: str) -> None:
-        bucket = f"{bucket.rstrip('/')}/"
-        keys = [path.removeprefix(bucket) for path in self.server.objects]
-        shown = [key for key in keys if key.startswith(prefix)]
-        found = "".join(
-            f"<Contents><Key>{key}</Key><Size>1</Size><ETag>e</ETag>"
-            "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
-            for key in ([] if self.server.without == "listing" else shown)
-        )
+    def _list(self, bucket: str, prefix: str, delimiter: str) -> None:
+        with self.server.lock:
+            sizes = {unquote(path): len(body) for path, (body, _) in self.server.objects.items()}
+        place = f"{bucket.rstrip('/')}/{prefix}"
+        found, folders = "", set()
+        for path in sorted(sizes if self.server.without != "listing" else ()):
+            below, cut, _ = path.removeprefix(place).partition(delimiter or "\0")
+            if not path.startswith(place):
+                continue
+            if cut:
+                folders.add(f"{prefix}{below}{cut}")
+                continue
+            found += (
+                f"<Contents><Key>{prefix}{below}</Key><Size>{sizes[path]}</Size><ETag>e</ETag>"
+                "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
+            )
+        for folder in sorted(folders):
+            found += f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"
         self._answer(200, f"<ListBucketResult>{found}</ListBucketResult>".encode())
 
     def _metadata(self) -> dict[str, str]:
