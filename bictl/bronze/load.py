@@ -11,6 +11,7 @@ from bictl.bronze.batch import DamagedObject, is_batch, open_batch
 from bictl.bronze.prepare import Prepared, prepare
 from bictl.bronze.schemas import SchemaIds
 from bictl.bronze.store import Stored, store
+from bictl.counted import counted
 from bictl.errors import NotFound, TimedOut, Unreachable
 from bictl.records import (
     Manifest,
@@ -222,8 +223,8 @@ def _head(objects: "ObjectStore", database: "Database", key: str) -> "ObjectInfo
         raise NotFound(
             "object",
             key,
-            where=f"any more: it held {Range(partition, first, after)}, {records} records, which"
-            f" were loaded at {at:%Y-%m-%d %H:%M} UTC and stay in bronze",
+            where=f"any more: it held {Range(partition, first, after)};"
+            f" {counted(records, 'record', 'was')} loaded at {at:%Y-%m-%d %H:%M} UTC for good",
             hint="bictl verify tells whether a lifecycle rule took it or it was lost",
         ) from None
 
@@ -250,7 +251,7 @@ def _orphans(database: "Database", table: "Table", manifests: Iterable[Manifest]
         {"topic": table.topic, "covered": covered},
     )
     return [
-        f"{count} records of generation {generation}, {partition}:[{first},{last + 1})"
+        f"{counted(count, 'record')} of generation {generation}, {partition}:[{first},{last + 1})"
         for generation, partition, count, first, last in rows
     ]
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from bictl.bronze.prepare import MAX_RECORD_BYTES
+from bictl.counted import counted
 from bictl.doctor.probe import Answer, Probe
 from bictl.errors import BictlError
 from bictl.ingest.frontier import frontier
@@ -33,13 +34,13 @@ def kafka(clients: "Clients") -> Generator[Probe, None, None]:
 
 def _brokers(reader: "TopicReader") -> Answer:
     names = reader.topics()
-    return Answer("ok", f"{len(names)} topic{'s' if len(names) != 1 else ''}")
+    return Answer("ok", counted(len(names), "topic"))
 
 
 def _topic(reader: "TopicReader", name: str, described: list[Topic]) -> Answer:
     topic = reader.describe(name)
     described.append(topic)
-    partitions = f"{len(topic.partitions)} partition{'s' if len(topic.partitions) != 1 else ''}"
+    partitions = counted(len(topic.partitions), "partition")
     if topic.id is None:
         return Answer(
             "warn",
@@ -55,7 +56,7 @@ def _ends(reader: "TopicReader", topic: Topic, *, listed: bool) -> Answer:
     found = reader.offsets(topic.name, topic.partitions)
     count = sum(one.stable - one.start for one in found.values())
     if not listed:
-        return Answer("ok", f"{count} offsets, by fetching")
+        return Answer("ok", f"{counted(count, 'offset')}, by fetching")
     fetched = reader.fetched_ends(topic.name, {part: one.high for part, one in found.items()})
     again = reader.offsets(topic.name, topic.partitions)  # what came meanwhile is no fault
     low = [part for part in topic.partitions if again[part].high < fetched[part]]
@@ -67,7 +68,7 @@ def _ends(reader: "TopicReader", topic: Topic, *, listed: bool) -> Answer:
             f"but it serves records up to {fetched[part]}: they would never be read",
             'set kafka.end_offsets = "fetch"',
         )
-    return Answer("ok", f"{count} offsets; a fetch says the same")
+    return Answer("ok", f"{counted(count, 'offset')}; a fetch says the same")
 
 
 def _keeping(clients: "Clients", table: "Table", topic: Topic) -> Answer:

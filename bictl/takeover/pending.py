@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from bictl import assets
 from bictl.bronze.old_table import is_old
+from bictl.counted import counted
 from bictl.errors import UsageError
 from bictl.ingest.old_objects import old_objects, untaken
 from bictl.records import LEGACY, LEGACY_NUMBER
@@ -42,7 +43,7 @@ class Pending:
     def words(self) -> str:
         """What waits, in one line."""
         count = len(self.objects)
-        said = [f"{count} old object{'' if count == 1 else 's'}"] if count else []
+        said = [counted(count, "old object")] if count else []
         said += ["the old bronze table"] if self.is_old else []
         said += ["old bronze rows"] if self.rows and not self.is_old else []
         return " and ".join(said) or "nothing old"

@@ -333,7 +333,7 @@ def quarantine(
         state=State.FAIL,
         evaluated=evaluated,
         extra=of_keys([item.sqlstate for item in open_], count),
-        message=f"{count} record{'' if count == 1 else 's'} quarantined: {words}",
+        message=f"{counted(count, 'record')} quarantined: {words}",
         hint=f"bictl quarantine list --table {table.name}",
     )
 

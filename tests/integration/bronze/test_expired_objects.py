@@ -19,7 +19,7 @@ def test_an_object_that_expired_is_told_from_one_that_never_was(bronze):
     with pytest.raises(NotFound) as caught:
         load_one(bronze, keys[0])
     assert "any more: it held 0:[0,10), 10 records, which were loaded at 20" in caught.value.message
-    assert caught.value.message.endswith("UTC and stay in bronze")
+    assert caught.value.message.endswith("UTC for good")
     assert "lifecycle rule took it or it was lost" in caught.value.hint
     with pytest.raises(NotFound) as caught:
         load_one(bronze, keys[0].replace("00.jsonl", "77.jsonl"))
