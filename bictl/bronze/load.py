@@ -224,7 +224,8 @@ def _head(objects: "ObjectStore", database: "Database", key: str) -> "ObjectInfo
             "object",
             key,
             where=f"any more: it held {Range(partition, first, after)};"
-            f" {counted(records, 'record', 'was')} loaded at {at:%Y-%m-%d %H:%M} UTC for good",
+            f" {counted(records, 'record', 'was')} loaded at {at:%Y-%m-%d %H:%M} UTC,"
+            " and bronze keeps what was loaded",
             hint="bictl verify tells whether a lifecycle rule took it or it was lost",
         ) from None
 

@@ -18,8 +18,8 @@ def test_an_object_that_expired_is_told_from_one_that_never_was(bronze):
     bronze.clients.objects.delete(keys[0])
     with pytest.raises(NotFound) as caught:
         load_one(bronze, keys[0])
-    assert "any more: it held 0:[0,10), 10 records, which were loaded at 20" in caught.value.message
-    assert caught.value.message.endswith("UTC for good")
+    assert "any more: it held 0:[0,10); 10 records were loaded at 20" in caught.value.message
+    assert caught.value.message.endswith("UTC, and bronze keeps what was loaded")
     assert "lifecycle rule took it or it was lost" in caught.value.hint
     with pytest.raises(NotFound) as caught:
         load_one(bronze, keys[0].replace("00.jsonl", "77.jsonl"))
