@@ -28,7 +28,8 @@ from bictl.clients import Clients
 from bictl.settings import Settings
 
 RUN = "00000000-0000-0000-0000-000000000000"
-# Of many made-up vectors the index does not find each: they lie otherwise than those of texts.
+# Made-up vectors lie otherwise than those of texts: of 140,000 of them, to some no link of the index
+# leads (0 to 2 of 100, also of one made anew); of 61,443 texts' vectors none was so, of 999.
 APPROXIMATE = ("E7", "E9")
 FLAGS = {"quick": ("--quick",), "default": (), "deep": ("--deep",)}
 NAIVE = str(Path(__file__).with_name("naive_verify.py"))

@@ -106,11 +106,15 @@ def unseen(results: Sequence[dict], found: Sequence[dict]) -> list[str]:
 
 
 def read(path: Path) -> list[dict]:
-    """The results, the last line of each fault, in the order of the flow."""
+    """The results, the last line of each fault, in the order of the flow and of the catalogue:
+    the tests end in another order each time."""
     lines = path.read_text(encoding="utf-8").splitlines()
     found = {one["name"]: one for one in map(json.loads, lines)}
-    layers = list(LAYERS)
-    return sorted(found.values(), key=lambda one: layers.index(one["layer"]))
+    layers, places = list(LAYERS), {one.name: place for place, one in enumerate(faults())}
+    return sorted(
+        found.values(),
+        key=lambda one: (layers.index(one["layer"]), places.get(one["name"], len(places))),
+    )
 
 
 def is_good(one: dict) -> bool:
