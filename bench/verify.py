@@ -28,8 +28,8 @@ from bictl.clients import Clients
 from bictl.settings import Settings
 
 RUN = "00000000-0000-0000-0000-000000000000"
-# Made-up vectors lie otherwise than those of texts: of 140,000 of them, to some no link of the index
-# leads (0 to 2 of 100, also of one made anew); of 61,443 texts' vectors none was so, of 999.
+# Made-up vectors lie otherwise than those of texts. To some of 140,000 no link of the index leads:
+# to 0 to 2 of 100, also where it is made anew; of 999 among 61,443 texts' vectors none was so.
 APPROXIMATE = ("E7", "E9")
 FLAGS = {"quick": ("--quick",), "default": (), "deep": ("--deep",)}
 NAIVE = str(Path(__file__).with_name("naive_verify.py"))
