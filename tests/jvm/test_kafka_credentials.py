@@ -72,6 +72,25 @@ def test_a_wrong_password_is_denied_soon_and_not_shown(reader):
     assert "kafka.sasl_username" in caught.value.hint
 
 
+def test_the_command_says_so_too(broker, cli):
+    given = {
+        "BICTL_KAFKA_BOOTSTRAP_SERVERS": broker.sasl_address,
+        "BICTL_KAFKA_SECURITY_PROTOCOL": "SASL_PLAINTEXT",
+        "BICTL_KAFKA_SASL_MECHANISM": "PLAIN",
+        "BICTL_KAFKA_SASL_USERNAME": "reader",
+        "BICTL_KAFKA_SASL_PASSWORD": "wrong-S3CR3T",
+    }
+    started = time.monotonic()
+    done = cli("ingest", env=given)
+    assert time.monotonic() - started < 10
+    assert done.exit_code == 2
+    error, hint = done.stderr.splitlines()[-2:]
+    assert error.startswith(f"error: connect to Kafka at {broker.sasl_address}: ")
+    assert "SaslAuthenticationFailed" in error
+    assert hint.startswith("hint: correct kafka.sasl_username and its password")
+    assert "S3CR3T" not in done.stderr
+
+
 def test_a_mechanism_that_the_broker_has_not_is_a_matter_of_configuration(reader):
     with pytest.raises(ConfigError, match="UnsupportedSaslMechanism"):
         reader("reader-secret", sasl_mechanism="SCRAM-SHA-512").topics()
