@@ -111,17 +111,23 @@ def plan(worker: "ConnectWorker", draft: ConnectorFile) -> Plan:
 def apply(
     worker: "ConnectWorker", draft: ConnectorFile, planned: Plan, *, patience: Patience
 ) -> Applied:
-    """Puts the configuration if it differs, and waits until the connector and its tasks run.
+    """Puts the configuration if it differs, and waits until the connector and its tasks run; also
+    where somebody else has put it a moment ago, and it has no task yet.
 
     Raises Unreachable when it cannot be known whether the change was made, StageFailed when the
     worker refuses it or somebody else changed the connector meanwhile.
     """
+
+    def look() -> _Look:
+        return _connector(worker, draft, planned)
+
     if not planned.changes:
-        return _applied(worker, planned, _connector(worker, draft, planned), changed=False)
+        found, settled = look(), True
+        if found.connector.state == "RUNNING" and not found.connector.tasks:
+            found, settled = await_effect(look, _Calm(planned), patience)
+        return _applied(worker, planned, found, changed=False, settled=settled)
     _put(worker, draft)
-    found, settled = await_effect(
-        lambda: _connector(worker, draft, planned), _Calm(planned), patience
-    )
+    found, settled = await_effect(look, _Calm(planned), patience)
     if left := worker.differences(draft.name, draft.config):
         keys = ", ".join(one.key for one in left)
         raise StageFailed(

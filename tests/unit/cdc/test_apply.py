@@ -101,6 +101,21 @@ def test_nothing_is_put_where_nothing_differs(worker, replay, told):
     assert done.reason == "E: old — 1 of 1 tasks FAILED: Y: why"
 
 
+@pytest.mark.parametrize(
+    ("later", "code"), [(status("RUNNING", "RUNNING"), 0), (status("RUNNING"), 1)]
+)
+def test_what_somebody_else_has_just_put_gets_its_time_to_have_tasks(
+    worker, replay, told, later, code
+):
+    told(PATH, {"name": NAME, "config": OLD, "tasks": [], "type": "source"})
+    told(f"{PATH}/config", {**NEW, "name": NAME})
+    told(f"{PATH}/status", status("RUNNING"), status("RUNNING"), later)
+    told(f"{PATH}/tasks", tasks(NEW))
+    done = carry_out(worker)
+    assert replay.sent == []
+    assert (done.changed, done.settled, done.exit_code) == (False, True, code)
+
+
 def test_the_trace_of_before_is_waited_out(worker, replay, told):
     failed, right = status("RUNNING", "FAILED"), status("RUNNING", "RUNNING")
     there(told, failed, failed, status("UNASSIGNED", "FAILED"), right)
