@@ -5,7 +5,7 @@ https://www.postgresql.org/docs/current/functions-admin.html#FUNCTIONS-SNAPSHOT-
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, TypeVar
 
 from bictl.errors import BictlError, TimedOut
@@ -70,8 +70,10 @@ class OneSnapshot:
             threading.Thread(target=database.cancel, name="cancel", daemon=True).start()
 
     def close(self) -> None:
-        """Ends the snapshot; the connections that were opened for it are closed."""
-        self._opened.close()
+        """Ends the snapshot; the connections that were opened for it are closed. One that has died
+        holds nothing that could be ended."""
+        with suppress(BictlError):
+            self._opened.close()
 
     def _read(self, ask: "Callable[[Database], _T]") -> _T:
         with self._taken() as database:
@@ -89,12 +91,15 @@ class OneSnapshot:
             self._most, self._parting = 1, True
             while self._parting and len(self._free) < len(self._all):
                 self._changed.wait()
-            if self._parting:
-                self._others.close()
-                self._database.execute(_ALONE)
-                self._all, self._free = [self._database], [self._database]
-            self._parting = False
-            self._changed.notify_all()
+            try:
+                if self._parting:
+                    self._all, self._free = [self._database], [self._database]
+                    with suppress(BictlError):  # of a connection that has died
+                        self._others.close()
+                    self._database.execute(_ALONE)
+            finally:
+                self._parting = False
+                self._changed.notify_all()
 
     @contextmanager
     def _taken(self) -> "Iterator[Database]":

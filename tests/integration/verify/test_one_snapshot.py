@@ -7,6 +7,8 @@ import pytest
 from bictl.verify.one_snapshot import OneSnapshot
 
 BRONZE = "bronze.product_cdc"
+HUNG_UP = "select pg_terminate_backend(%s)"
+OWN = "select pg_backend_pid()"
 WAITING = "select count(*) from pg_locks where not granted and relation is not null"
 
 
@@ -55,3 +57,40 @@ def test_a_reindex_between_two_readings_holds_nobody_up(pipeline):
         snapshot.close()
         tidied.join(20)
         assert not tidied.is_alive()
+
+
+def test_a_connection_that_has_died_does_not_hinder_the_end(pipeline):
+    """What was read is known: the last word to a dead server takes nothing of it back."""
+    with pipeline.clients.new_database() as first, pipeline.clients.new_database() as admin:
+        snapshot = OneSnapshot(first)
+        snapshot.open()
+        pid = snapshot.read(lambda one: one.value(OWN))
+        admin.value(HUNG_UP, [pid])
+        snapshot.close()
+        assert count(first) == count(admin)
+
+
+@pytest.mark.timeout(60)
+def test_a_second_connection_that_has_died_holds_nobody_up(pipeline):
+    """One waits for a lock, so the second is closed; others read on the first."""
+    with pipeline.clients.new_database() as first, pipeline.clients.new_database() as admin:
+        snapshot = OneSnapshot(first)
+        snapshot.open()
+        both = threading.Barrier(2)
+
+        def meet(one):
+            both.wait(20)
+            return one.value(OWN)
+
+        other, found = beside(lambda: snapshot.read(meet))
+        mine = snapshot.read(meet)
+        other.join(20)
+        second = next(pid for pid in (mine, *found) if pid != first.value(OWN))
+        admin.value(HUNG_UP, [second])
+        with admin.transaction():
+            admin.execute(f"lock table {BRONZE} in access exclusive mode")
+            read, rows = beside(lambda: snapshot.read(count))
+            until(lambda: not snapshot._parting and snapshot._most == 1)
+        read.join(20)
+        assert rows == [count(admin)]
+        snapshot.close()
