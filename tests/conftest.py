@@ -22,6 +22,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from databases import administer, drop_database
+from environment import plain_environment
 
 from bictl import settings as configured
 from bictl.clients import Clients
@@ -184,7 +185,7 @@ def produce_into() -> Callable[..., int]:
 @pytest.fixture
 def cli(settings: Settings, tmp_path: Path) -> Callable[..., Completed]:
     """`cli("ingest", "--json")`: runs bictl in a process of its own, with the test's settings."""
-    plain = {key: value for key, value in os.environ.items() if not key.startswith("BICTL_")}
+    plain = plain_environment()
 
     def run(
         *arguments: str,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from environment import plain_environment
 
 from bictl import assets
 from bictl.clients import Clients
@@ -54,7 +55,7 @@ class Bictl:
         runner: tuple[str, ...] = ("-m", "bictl"),
     ) -> subprocess.Popen[str]:
         """A running `bictl …`, its output in pipes."""
-        plain = {key: value for key, value in os.environ.items() if not key.startswith("BICTL_")}
+        plain = plain_environment()
         process = subprocess.Popen(
             [sys.executable, *runner, *words],
             env={

@@ -186,16 +186,16 @@ class _Careless(http.server.BaseHTTPRequestHandler):
         place = f"{bucket.rstrip('/')}/{prefix}"
         found, folders = "", set()
         for path in sorted(sizes if self.server.without != "listing" else ()):
-            below, cut, _ = path.removeprefix(place).partition(delimiter or "\0")
             if not path.startswith(place):
                 continue
+            below, cut, _ = path.removeprefix(place).partition(delimiter or "\0")
             if cut:
                 folders.add(f"{prefix}{below}{cut}")
-                continue
-            found += (
-                f"<Contents><Key>{prefix}{below}</Key><Size>{sizes[path]}</Size><ETag>e</ETag>"
-                "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
-            )
+            else:
+                found += (
+                    f"<Contents><Key>{prefix}{below}</Key><Size>{sizes[path]}</Size><ETag>e</ETag>"
+                    "<LastModified>2026-01-01T00:00:00Z</LastModified></Contents>"
+                )
         for folder in sorted(folders):
             found += f"<CommonPrefixes><Prefix>{folder}</Prefix></CommonPrefixes>"
         self._answer(200, f"<ListBucketResult>{found}</ListBucketResult>".encode())

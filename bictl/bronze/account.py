@@ -2,19 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 from bictl.bronze.batch import DamagedObject
 from bictl.bronze.store import Conflict, Stored
-from bictl.counted import counted
+from bictl.counted import grouped
 from bictl.errors import BatchConflict, StageFailed
 from bictl.records import Manifest, Range
 
 if TYPE_CHECKING:
     from bictl.clients.objects import ObjectInfo
 
-_count = partial(counted, form=",")
 _SHOWN = 5  # names in a message
 _KEPT = "kept in bronze and in no object, which expired or was lost (bictl verify tells which)"
 
@@ -74,13 +72,13 @@ class LoadResult:
         """One line for a person."""
         took = [f"took over {self.takeover}"] if self.takeover else []
         if not self.objects and not self.left:
-            said = f"nothing to do: {_count(self.known, 'object')} loaded before"
+            said = f"nothing to do: {grouped(self.known, 'object')} loaded before"
             return "; ".join([*took, said])
-        parts = [f"{_count(self.loaded, 'record')} from {_count(self.objects, 'object')}"]
+        parts = [f"{grouped(self.loaded, 'record')} from {grouped(self.objects, 'object')}"]
         parts += [f"{self.restored:,} of them pruned before"] if self.restored else []
         parts += [f"{self.quarantined:,} to quarantine"] if self.quarantined else []
         parts += [f"{self.duplicates:,} there already"] if self.duplicates else []
-        parts += [f"{_count(self.left, 'object')} left for the next run"] if self.left else []
+        parts += [f"{grouped(self.left, 'object')} left for the next run"] if self.left else []
         return "; ".join([*took, ", ".join(parts)])
 
     @property
@@ -105,8 +103,8 @@ class LoadResult:
             first = self.damaged[0]
             names = _some([damage.key for damage in self.damaged])
             raise StageFailed(
-                f"{_count(len(self.damaged), 'object')} not loaded: {names}: {first.reason} "
-                f"({_count(self.loaded, 'record')} of the others loaded)",
+                f"{grouped(len(self.damaged), 'object')} not loaded: {names}: {first.reason} "
+                f"({grouped(self.loaded, 'record')} of the others loaded)",
                 hint=first.hint,
             )
 
@@ -181,7 +179,7 @@ def ranges(partition: int, offsets: Iterable[int]) -> list[Range]:
 
 def _look_at(table: str, quarantined: int) -> str:
     return (
-        f"{_count(quarantined, 'record')} could not be loaded and {_are(quarantined)} kept whole: "
+        f"{grouped(quarantined, 'record')} could not be loaded and {_are(quarantined)} kept whole: "
         f"bictl quarantine list --table {table}"
     )
 

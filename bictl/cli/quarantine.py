@@ -11,7 +11,7 @@ from bictl.cli.app import Command, group
 from bictl.cli.options import LockWait, Table, Topic
 from bictl.cli.session import Session, session
 from bictl.cli.view import Column, View
-from bictl.counted import counted
+from bictl.counted import grouped
 from bictl.errors import UsageError
 
 if TYPE_CHECKING:
@@ -239,7 +239,7 @@ def _list(here: Session, tables: "Sequence[Configured]", chosen: "Chosen", limit
 def _amount(found: int, limit: int) -> str:
     if found > limit:
         return f"more than {limit:,} records"
-    return counted(found, "record", form=",") if found else "nothing"
+    return grouped(found, "record") if found else "nothing"
 
 
 def _count(here: Session, tables: "Sequence[Configured]", chosen: "Chosen") -> None:

@@ -12,7 +12,6 @@ from bictl.settings.redact import redact
 
 _NOISY = ("kafka", "boto3", "botocore", "s3transfer", "urllib3", "asyncio", "sentence_transformers")
 _OWN = (logging.WARNING, logging.INFO, logging.DEBUG)
-_VENDOR = (logging.WARNING, logging.WARNING, logging.DEBUG)
 
 
 def set_up_logs(
@@ -46,7 +45,7 @@ def set_up_logs(
     own = min([shown, logging.WARNING] if kept is None else [shown, kept.level])
     logging.getLogger("bictl").setLevel(own)
     for name in _NOISY:
-        logging.getLogger(name).setLevel(_VENDOR[min(verbose, 2)])
+        logging.getLogger(name).setLevel(logging.DEBUG if verbose > 1 else logging.WARNING)
     logging.setLogRecordFactory(_RedactedRecord)
     logging.captureWarnings(True)
 

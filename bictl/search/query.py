@@ -26,8 +26,8 @@ __all__ = ["LIMIT", "MODES", "Hit", "SearchResult", "search"]
 
 TIMEOUT = 15.0  # seconds for one statement
 _SPARE = 50  # candidates beyond the wanted hits: some are of deleted rows
-NEIGHBOURS = 200  # hnsw.ef_search, and the candidates that a condition is put to first
-MOST_NEIGHBOURS = 1_000  # ef_search takes no more
+WIDTH = 200  # hnsw.ef_search, and the candidates that a condition is put to first
+WIDEST = 1_000  # ef_search takes no more
 _EVERY_ROW = Condition("true")
 
 
@@ -93,7 +93,7 @@ def search(
     asked = check(query, mode=mode, limit=limit)
     awakening = Awakening(open_encoder, asked.text) if asked.by_meaning else None
     with database.transaction(read_only=True):
-        neighbours = MOST_NEIGHBOURS if limit > 100 else NEIGHBOURS
+        neighbours = WIDEST if limit > 100 else WIDTH
         limits = {"neighbours": neighbours, "timeout": f"{max(1, round(timeout * 1000))}ms"}
         database.rows(assets.sql("search/settings"), limits)
         place = _Place(database, table, staging_schema)
@@ -117,7 +117,7 @@ def plan_of(database: "Database", *, table: "Table", staging_schema: str, limit:
     place = _Place(database, table, staging_schema)
     place.model()
     vector = database.value(place.quoted(assets.sql("search/some_vector"), _EVERY_ROW))
-    limits = {"neighbours": NEIGHBOURS, "timeout": f"{round(TIMEOUT * 1000)}ms"}
+    limits = {"neighbours": WIDTH, "timeout": f"{round(TIMEOUT * 1000)}ms"}
     database.rows(assets.sql("search/settings"), limits)
     ask = _Ask(place, check("words", mode="hybrid", limit=limit), None, vector)
     statement, parameters = ask.statement(limit + _SPARE)
@@ -185,7 +185,7 @@ class _Ask:
     def hits(self) -> tuple[list[Hit], bool]:
         """The hits, and whether they are exact."""
         wanted = self._asked.limit
-        depth = wanted + _SPARE if self._condition is None else max(NEIGHBOURS, 2 * wanted)
+        depth = wanted + _SPARE if self._condition is None else max(WIDTH, 2 * wanted)
         candidates = self._candidates(depth)
         hits = self._rows(candidates, self._condition or _EVERY_ROW)
         if len(hits) == wanted or len(candidates) < depth:

@@ -2,14 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
-from bictl.counted import counted
+from bictl.counted import grouped
 from bictl.ingest.old_objects import BadLine, Note, in_words
 from bictl.takeover.seal import Different
 
-_count = partial(counted, form=",")
 _KEPT = 100  # bad lines and differences that are named
 
 
@@ -63,11 +61,11 @@ class TakeoverResult:
     @property
     def summary(self) -> str:
         """One line for a person."""
-        parts = [_count(self.objects, "old object")] if self.objects else []
+        parts = [grouped(self.objects, "old object")] if self.objects else []
         parts += ["old rows"] if self.rows else []
         return (
-            f"{' and '.join(parts) or 'nothing'} into {_count(self.batches, 'batch')},"
-            f" {_count(self.records, 'record')}, of generation {self.generation} ({self.why})"
+            f"{' and '.join(parts) or 'nothing'} into {grouped(self.batches, 'batch')},"
+            f" {grouped(self.records, 'record')}, of generation {self.generation} ({self.why})"
         )
 
     @property

@@ -6,9 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from bictl import assets
 from bictl.clients.key_parts import each, identity
-from bictl.search.query import MOST_NEIGHBOURS as WIDEST
-from bictl.search.query import NEIGHBOURS as USUAL
-from bictl.search.query import plan_of
+from bictl.search.query import WIDEST, WIDTH, plan_of
 from bictl.verify.searched import APART, NEIGHBOURS, Encoded, Recall, Selves, Use
 
 if TYPE_CHECKING:
@@ -44,7 +42,7 @@ def read_use(
 def read_recall(database: "Database", table: "Table", seed: str) -> Recall:
     """The nearest vectors of a sample, by the index and by comparing all."""
     asked = {"seed": seed, "size": RECALLED, "nearest": NEIGHBOURS}
-    with _asking(database, USUAL):
+    with _asking(database, WIDTH):
         sample = database.rows(_named(database, "verify/vector_recall", table), asked)
     if not sample:
         return Recall(asked=0, wanted=0, found=0, seed=seed)
@@ -96,7 +94,7 @@ def read_selves(database: "Database", table: "Table", seed: str) -> Selves:
         "same": SAME,
         "keys": None,
     }
-    with _asking(database, USUAL):
+    with _asking(database, WIDTH):
         found = database.rows(query, parameters)
     unseen = [key for key, is_found in found if not is_found]
     wide: list[tuple[str, bool]] = []
@@ -154,10 +152,10 @@ def _named(database: "Database", name: str, table: "Table") -> Any:
 
 
 @contextmanager
-def _asking(database: "Database", neighbours: int) -> Iterator[None]:
+def _asking(database: "Database", width: int) -> Iterator[None]:
     """As search asks, and through the index however few the vectors are."""
     with _undone(database):
-        database.rows(assets.sql("search/settings"), {"neighbours": neighbours, "timeout": "0"})
+        database.rows(assets.sql("search/settings"), {"neighbours": width, "timeout": "0"})
         database.execute("set local enable_seqscan = off")
         yield
 

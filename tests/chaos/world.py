@@ -1,7 +1,6 @@
 """A pipeline that can be put back to where it was: before each kill the same beginning."""
 
 import json
-import os
 import shutil
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import oracle
 from databases import administer, drop_database
+from environment import plain_environment
 from forked import Forks
 
 from bictl.settings import Settings
@@ -94,7 +94,7 @@ class World:
 
     @property
     def environment(self) -> dict[str, str]:
-        plain = {key: value for key, value in os.environ.items() if not key.startswith("BICTL_")}
+        plain = plain_environment()
         return plain | {
             "BICTL_CONFIG": str(self.settings.path),
             "BICTL_STATE_DIR": str(self.state_dir),

@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+from environment import plain_environment
 from test_verify_command import OLD, plain
 
 from bictl.ops.locks import stage_lock
@@ -118,7 +119,7 @@ def test_at_a_terminal_a_person_is_asked(whole, cli, clients, tmp_path):
 def asked(settings, directory, answer):
     """What a person at a terminal reads before they answer."""
     ours, theirs = pty.openpty()
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("BICTL_")}
+    kept = plain_environment()
     process = subprocess.Popen(
         [sys.executable, "-m", "bictl", "--no-color", "prune", "--before", "30d"],
         env=kept | {"BICTL_CONFIG": str(settings.path), "BICTL_STATE_DIR": str(settings.state_dir)},

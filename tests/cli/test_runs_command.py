@@ -1,13 +1,13 @@
 """bictl runs: what ran, how it ended, and what it said."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
 import sys
 
 import pytest
+from environment import plain_environment
 
 
 @pytest.fixture
@@ -100,7 +100,7 @@ def test_a_killed_ingest_is_killed_in_the_list_and_its_log_is_there(
         process = subprocess.Popen(
             [sys.executable, "-m", "bictl", "-q", "ingest"],
             env={
-                **{key: value for key, value in os.environ.items() if not key.startswith("BICTL_")},
+                **plain_environment(),
                 "BICTL_CONFIG": str(settings.path),
                 "BICTL_STATE_DIR": str(settings.state_dir),
                 "BICTL_KAFKA_BOOTSTRAP_SERVERS": f"127.0.0.1:{silent.getsockname()[1]}",

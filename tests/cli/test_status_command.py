@@ -1,7 +1,6 @@
 """bictl status: how far each table is, whatever does not answer; a look and no verdict."""
 
 import json
-import os
 import signal
 import socket
 import subprocess
@@ -9,6 +8,7 @@ import sys
 import time
 
 import pytest
+from environment import plain_environment
 from three_tables import configure, event, fill
 
 COUNT, READ = 40, 25
@@ -191,7 +191,7 @@ def test_watch_looks_again_until_it_is_stopped(written, cli, settings, tmp_path)
     watching = subprocess.Popen(
         [sys.executable, "-m", "bictl", "status", "--watch", "0.5", "-o", "jsonl"],
         env={
-            **{key: value for key, value in os.environ.items() if not key.startswith("BICTL_")},
+            **plain_environment(),
             "BICTL_CONFIG": str(settings.path),
             "BICTL_STATE_DIR": str(settings.state_dir),
         },

@@ -22,6 +22,7 @@ from types import MappingProxyType
 
 import boto3
 from databases import administer, drop_database
+from environment import plain_environment
 from facts import BATCH, PREFIX, Facts
 from pipelines import Pipeline
 
@@ -165,7 +166,7 @@ def run_at(
     """A command in a process of its own, whose clock is off."""
     done = subprocess.run(
         ["faketime", "-f", clock, sys.executable, "-m", "bictl", *words],
-        env={**_plain(), **_environment(settings), **given},
+        env={**plain_environment(), **_environment(settings), **given},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
@@ -173,11 +174,6 @@ def run_at(
         check=False,
     )
     return Completed(done.stdout, done.stderr, done.returncode)
-
-
-def _plain() -> dict[str, str]:
-    """This process's environment without what is bictl's, or its tests'."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("BICTL_")}
 
 
 def _environment(settings: Settings) -> dict[str, str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from batches import Written, seal
+from environment import plain_environment
 
 from bictl import assets
 from bictl.bronze import load, migrate
@@ -375,7 +376,7 @@ def test_stopping_ends_dbt_and_its_queries(stage, locked, meanwhile):
 def killed_while_dbt_waits(stage, environment=None):
     """Kills a bictl whose dbt waits for the locked table; returns when dbt and its query ended."""
     environment = {
-        **{key: value for key, value in os.environ.items() if not key.startswith("BICTL_")},
+        **plain_environment(),
         "BICTL_CONFIG": str(stage.settings.path),
         "BICTL_STATE_DIR": str(stage.settings.state_dir),
         **(environment or {}),

@@ -1,6 +1,5 @@
 """embed killed at the worst moments; a plain rerun ends where an undisturbed run does."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -8,6 +7,7 @@ import textwrap
 import time
 
 import pytest
+from environment import plain_environment
 
 WINDOW = 32
 ROWS = 100
@@ -77,7 +77,7 @@ def test_a_killed_run_loses_a_window_at_most(shop, settings, moment, state, quer
         [sys.executable, "-c", DRIVER, moment, str(settings.path)],
         stdout=subprocess.PIPE,
         text=True,
-        env={key: value for key, value in os.environ.items() if not key.startswith("BICTL_")},
+        env=plain_environment(),
     )
     with process:
         assert process.stdout.readline() == "held\n"

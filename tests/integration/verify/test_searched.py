@@ -77,7 +77,7 @@ def test_rows_that_are_in_no_index_are_lost_to_their_own_vectors_until_it_is_mad
 def test_a_row_that_a_usual_search_walks_past_and_a_wide_one_finds_is_not_lost(
     pipeline, monkeypatch
 ):
-    """An index over a million vectors has some; here one with few links, asked for little."""
+    """A healthy index has some; here one with few links, asked for little."""
     pipeline.execute(
         """
         select setseed(0.5);
@@ -91,7 +91,7 @@ def test_a_row_that_a_usual_search_walks_past_and_a_wide_one_finds_is_not_lost(
         using hnsw (embedding vector_cosine_ops) with (m = 4, ef_construction = 8);
         """
     )
-    monkeypatch.setattr(read_searched, "USUAL", 1)
+    monkeypatch.setattr(read_searched, "WIDTH", 1)
     poor = replace(pipeline.settings.table("product"), embeddings="public.poorly_linked")
     with Database(pipeline.settings.postgres) as database:
         selves = read_searched.read_selves(database, poor, "seed")
