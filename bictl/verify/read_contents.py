@@ -1,9 +1,11 @@
 """Reading every record once more, from both sides of a boundary: what a deep look adds."""
 
 import hashlib
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from bictl import wire
@@ -38,17 +40,44 @@ def compare_kafka(
 ) -> Contents:
     """What Kafka still serves of the slice below the frontier, byte by byte."""
     return added(
-        _with_kafka(reader, part, batch.manifest, _texts(objects, batch))
+        _with_kafka(log, part, batch.manifest, _texts(objects, batch))
         for part in cut.parts
         if part.frontier is not None
+        for log in [_Log(reader, cut.topic.name, part)]
         for batch in in_slice(shelf.chains.get((cut.generation or "", part.partition), ()), within)
         if batch.sound and batch.manifest is not None
     )
 
 
-def _with_kafka(
-    reader: "TopicReader", part: "Part", manifest: Manifest, texts: Iterator[bytes]
-) -> Contents:
+class _Log:
+    """A partition of the log, read on where batch follows batch: a seek gives up what was fetched
+    beyond it."""
+
+    def __init__(self, reader: "TopicReader", topic: str, part: "Part") -> None:
+        self._reader, self._topic, self._part = reader, topic, part
+        self._chunks = iter(list["Chunk"]())
+        self._ahead: Sequence[Record] = ()
+        self._next: int | None = None  # what has not been asked for; None while somebody reads
+        self._reached = 0  # what was read up to
+
+    def between(self, first: int, end: int) -> Iterator[Record]:
+        """What Kafka serves from `first` up to `end` (not included)."""
+        if first != self._next:
+            part = self._part
+            self._chunks = self._reader.read(self._topic, part.partition, first=first, end=part.end)
+            self._ahead, self._reached = (), first
+        self._next = None
+        while True:
+            inside = bisect_left(self._ahead, end, key=attrgetter("offset"))
+            here, self._ahead = self._ahead[:inside], self._ahead[inside:]
+            yield from here
+            if self._reached >= end or (chunk := next(self._chunks, None)) is None:
+                break
+            self._ahead, self._reached = chunk.records, chunk.next
+        self._next = end
+
+
+def _with_kafka(log: _Log, part: "Part", manifest: Manifest, texts: Iterator[bytes]) -> Contents:
     """One batch against its range of the log, as far as that reaches."""
     first, end = max(manifest.first, part.start), min(manifest.next, part.end)
     if manifest.next <= part.start:  # all of it was discarded after it was read
@@ -57,7 +86,7 @@ def _with_kafka(
         return Contents()
     try:
         return _side_by_side(
-            reader.read(manifest.topic, part.partition, first=first, end=end),
+            log.between(first, end),
             (one for one in _placed(texts) if first <= one[0] < end),
             wire.LineEncoder(manifest.topic, part.partition),
             part.partition,
@@ -72,7 +101,7 @@ def _placed(texts: Iterator[bytes]) -> Iterator[tuple[int, bytes]]:
 
 
 def _side_by_side(
-    chunks: Iterator["Chunk"],
+    records: Iterator[Record],
     lines: Iterator[tuple[int, bytes]],
     encoder: wire.LineEncoder,
     partition: int,
@@ -81,7 +110,7 @@ def _side_by_side(
     compared, different, absent, unserved = 0, list[int](), list[int](), list[int]()
     line, only = next(lines, None), 0
     try:
-        for record in (record for chunk in chunks for record in chunk.records):
+        for record in records:
             while line is not None and line[0] < record.offset:
                 unserved.append(_own(line))
                 line = next(lines, None)
