@@ -1,5 +1,6 @@
 """Applying a connector: nothing is put twice, and an old status is not taken for a new one."""
 
+import sys
 import time
 from dataclasses import replace
 
@@ -21,8 +22,6 @@ TRACE = "E: old\n\tat x\nCaused by: Y: why"
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
     """States are believed sooner: the order of what is seen is the same."""
-    import sys
-
     monkeypatch.setattr(sys.modules["bictl.cdc.apply"], "CALM", 0.5)
     monkeypatch.setattr(sys.modules["bictl.cdc.apply"], "_LONELY", 0.5)
 
@@ -132,12 +131,13 @@ def test_the_trace_of_before_that_stays_is_the_new_one_too(worker, told):
     assert (done.exit_code, done.settled) == (1, True)
 
 
-def test_another_trace_is_believed_at_once(worker, told):
+def test_another_trace_is_believed_at_once(worker, told, monkeypatch):
+    monkeypatch.setattr(sys.modules["bictl.cdc.apply"], "CALM", 10.0)
     there(told, status("RUNNING", "FAILED"), status("RUNNING", "FAILED", trace="F: new"))
     told(f"{PATH}/tasks", tasks(NEW))
     started = time.monotonic()
     assert carry_out(worker).reason == "1 of 1 tasks FAILED: F: new"
-    assert time.monotonic() - started < 0.5
+    assert time.monotonic() - started < 5
 
 
 def test_a_task_that_runs_with_the_old_configuration_does_not_count(worker, told):
