@@ -23,12 +23,18 @@ class Taken:
 
 
 def take(
-    command: list[str], *, env: dict[str, str], state_dir: str, codes: tuple[int, ...]
+    command: list[str],
+    *,
+    env: dict[str, str],
+    state_dir: str,
+    codes: tuple[int, ...],
+    within: str | None = None,
 ) -> Taken:
-    """Runs it to its end; exits with its complaint where its exit code is none of `codes`."""
+    """Runs it to its end, in the folder `within`; exits with its complaint where its exit code is
+    none of `codes`."""
     before, started = of_services(state_dir), time.perf_counter()
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=None, env={**os.environ, **env}
+        command, stdout=subprocess.PIPE, stderr=None, env={**os.environ, **env}, cwd=within
     )
     output = process.stdout.read()
     _, status, usage = os.wait4(process.pid, 0)

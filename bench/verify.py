@@ -1,13 +1,14 @@
 """verify on a whole pipeline, level by level, beside counting each layer: whole commands in turn.
 
 python bench/verify.py [--records 61443,1000000] [--levels quick,default,deep] [--rounds 5,3]
-    [--in DIR] [--against DIR]
+    [--batch N] [--in DIR] [--against DIR]
 
 What is more than 61,443 records is the history of as many products. Each verdict has to be
 complete, a quick look ok: else there is no figure. A full verdict stands in the ledger before the
 first round, so a quick look has one to stand on. The vectors are made up, all but those that a deep
-look encodes again. --in keeps the pipelines there, and finds them; --against is another checkout of
-bictl, whose command runs behind ours on the same pipeline.
+look encodes again. --batch is how many records a batch holds at most: a cron that runs each
+minute leaves many small ones. --in keeps the pipelines there, and finds them; --against is another
+checkout of bictl, whose command runs behind ours on the same pipeline.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import statistics
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from common import machine, seconds, services, versions
@@ -43,7 +45,7 @@ def main() -> None:
     for size, rounds in zip(chosen.records, _for_each(chosen.rounds, chosen.records), strict=True):
         kept = f"{chosen.kept}/{size}" if chosen.kept else ""
         with services(kept) as (settings, environment):
-            fill_aside(settings, size)
+            fill_aside(settings, size, chosen.batch or settings.ingest.batch_records)
             found = measure(settings, environment, chosen.levels, rounds, chosen.against)
             print(table(found))
 
@@ -55,6 +57,7 @@ def _options() -> argparse.Namespace:
     options.add_argument("--records", type=_numbers, default=[61_443])
     options.add_argument("--rounds", type=_numbers, default=[5], help="of each size")
     options.add_argument("--levels", type=lambda text: text.split(","), default=list(FLAGS))
+    options.add_argument("--batch", type=int, metavar="N", default=0)
     options.add_argument("--in", dest="kept", metavar="DIR", default="")
     options.add_argument("--against", metavar="DIR", default="")
     return options.parse_args()
@@ -69,8 +72,9 @@ def _for_each(rounds: list[int], sizes: list[int]) -> list[int]:
     return (rounds + rounds[-1:] * len(sizes))[: len(sizes)]
 
 
-def fill_aside(settings: Settings, records: int) -> None:
+def fill_aside(settings: Settings, records: int, batch: int) -> None:
     """Fills in a process of its own: a child's peak memory begins with its parent's."""
+    settings = replace(settings, ingest=replace(settings.ingest, batch_records=batch))
     process = multiprocessing.get_context("spawn").Process(target=_fill, args=(settings, records))
     process.start()
     process.join()
@@ -127,9 +131,10 @@ def look(environment: dict[str, str], level: str, *, checkout: str = "") -> Take
     """One whole `bictl verify`; its verdict must be what a figure is worth something for."""
     taken = take(
         [sys.executable, "-m", "bictl", "-q", "verify", "--table=product", "--json", *FLAGS[level]],
-        env={**environment, **({"PYTHONPATH": checkout} if checkout else {})},
+        env=environment,
         state_dir=environment["BICTL_STATE_DIR"],
         codes=(0, 1, 3, 6),
+        within=checkout or None,  # where `-m` looks first
     )
     verdict = json.loads(taken.output)
     wrong = [
