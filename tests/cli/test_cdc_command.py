@@ -184,7 +184,7 @@ def test_a_worker_that_is_silent_does_not_keep_who_presses_ctrl_c(replay, tmp_pa
     )
     assert replay.hanging.wait(30)
     asking.send_signal(signal.SIGINT)
-    _, said = asking.communicate(timeout=20)
+    _, said = asking.communicate(timeout=5)
     assert asking.returncode == 130
     assert said == "error: stopped by a signal\nhint: nothing was changed\n"
 

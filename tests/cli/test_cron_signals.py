@@ -93,7 +93,7 @@ def test_the_second_signal_ends_it_at_once_and_its_query_too(produced, bictl, cl
         with pytest.raises(subprocess.TimeoutExpired):
             running.wait(0.3)
         running.send_signal(signal.SIGINT)
-        out, err = running.communicate(timeout=20)
+        out, err = running.communicate(timeout=5)
         until(lambda: not is_waiting(clients), 10)
 
     assert (running.returncode, out) == (130, "")

@@ -23,7 +23,6 @@ from bictl.ops import ledger
 from bictl.ops.runs import recorded, recorded_aside, write_ended
 from bictl.settings import Secret
 
-SLACK = 3  # seconds that a loaded machine may take longer
 # Opens a row and waits until its stdin closes.
 OPEN_ROW = """
 import json, sys
@@ -221,15 +220,15 @@ def silent_port():
         yield server.getsockname()[1]
 
 
-def test_a_postgres_that_hangs_costs_a_stage_no_more_than_a_deadline(settings, silent_port, caplog):
+def test_a_postgres_that_hangs_costs_a_stage_less_than_two_seconds(settings, silent_port, caplog):
     frozen = partial(Database, replace(settings.postgres, host="127.0.0.1", port=silent_port))
     with caplog.at_level(logging.INFO, logger="bictl"):
         started = time.monotonic()
         with aside(frozen):
             begun = time.monotonic() - started
         whole = time.monotonic() - started
-    assert begun < 1
-    assert whole < 1.5 + SLACK
+    assert begun < 0.5
+    assert whole < 2
     assert "not in the ledger: Postgres did not answer within 1.5 s" in caplog.text
 
 
@@ -243,7 +242,7 @@ def test_a_postgres_that_hangs_meanwhile_costs_no_more(database, clients):
             started = time.monotonic()
             with aside(clients.new_database):
                 pass
-            assert time.monotonic() - started < 1.5 + SLACK
+            assert time.monotonic() - started < 2
 
 
 @pytest.mark.parametrize("wrong", [{"port": 1}, {"password": Secret("wrong-one")}, {"dbname": "x"}])

@@ -63,8 +63,10 @@ def test_a_second_run_is_refused_at_once_and_told_pid_host_command_and_age(
     holder, tmp_path, monkeypatch
 ):
     monkeypatch.delattr(time, "sleep")  # it waits for nothing
+    began = time.monotonic()
     with pytest.raises(LockHeld) as caught, topic_lock(tmp_path, TOPIC, wait=0, command="x"):
         pass
+    assert time.monotonic() - began < 0.4
     assert caught.value.exit_code == 5
     assert re.search(
         rf"pid {holder.pid} on {re.escape(socket.gethostname())} \(ingest product, \d s old\)",
