@@ -55,7 +55,7 @@ class _Log:
 
     def __init__(self, reader: "TopicReader", topic: str, part: "Part") -> None:
         self._reader, self._topic, self._part = reader, topic, part
-        self._chunks = iter(list["Chunk"]())
+        self._chunks: Iterator[Chunk] = iter(())
         self._ahead: Sequence[Record] = ()
         self._next: int | None = None  # what has not been asked for; None while somebody reads
         self._reached = 0  # what was read up to

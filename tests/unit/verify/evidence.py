@@ -6,12 +6,18 @@ from bictl.records import BatchName, Manifest, Range, Topic
 from bictl.settings import Table
 from bictl.verify.cut import Cut, Life, Part
 from bictl.verify.shelf import Batch, Shelf
+from bictl.wire import Line
 
 NOW = datetime(2024, 5, 14, 12, tzinfo=UTC)
 OLD = int(NOW.timestamp() * 1000) - 3_600_000
 YOUNG = int(NOW.timestamp() * 1000) - 10_000
 TABLE = Table(name="product", topic="t", embed=("name",))
 LAG = 300
+
+
+def line(offset):
+    """The same small record at each offset, as Kafka serves it and an object holds it."""
+    return Line("t", 0, offset, 1, b"k", b"{}", ())
 
 
 def batch(first, after, *, generation="g1", number=0, partition=0, records=None, **fields):
